@@ -1,0 +1,1 @@
+"""Measuring and caching: the profiler and the statistics cache."""
