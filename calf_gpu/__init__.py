@@ -1,0 +1,1 @@
+"""Draw a swarm on a live critic landscape with Panda3D, out of GPU buffers."""

@@ -1,0 +1,23 @@
+// The critic on a regular grid over the plane. NumPy twin: calf_gpu/heights.py, sample_grid.
+
+uniform sampler2D q_grid;   // R32F; rows along the second axis, columns along the first, nodes on the borders
+uniform vec4 grid_extent;   // x0, x1, y0, y1
+
+// Interpolated by hand: hardware filtering has only 8 bits of weight on many GPUs, which shows as terraces.
+float sample_q(vec2 point) {
+    ivec2 last = textureSize(q_grid, 0) - 1;
+    vec2 unit = clamp((point - grid_extent.xz) / (grid_extent.yw - grid_extent.xz), 0.0, 1.0);
+    vec2 cells = unit * vec2(last);
+    ivec2 i = min(ivec2(cells), last - 1);
+    vec2 f = cells - vec2(i);
+    float q00 = texelFetch(q_grid, i, 0).r;
+    float q10 = texelFetch(q_grid, i + ivec2(1, 0), 0).r;
+    float q01 = texelFetch(q_grid, i + ivec2(0, 1), 0).r;
+    float q11 = texelFetch(q_grid, i + ivec2(1, 1), 0).r;
+    return mix(mix(q00, q10, f.x), mix(q01, q11, f.x), f.y);
+}
+
+// Distance between neighbouring nodes.
+vec2 q_cell_size() {
+    return (grid_extent.yw - grid_extent.xz) / vec2(textureSize(q_grid, 0) - 1);
+}
