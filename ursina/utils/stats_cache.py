@@ -109,9 +109,7 @@ class StatsCache:
         entry = _Entry(compute, interval, self._known_events(events), tuple(inputs))
         unknown = [source for source in entry.inputs if source not in self._entries]
         if unknown:
-            raise ValueError(
-                f"inputs of {name!r}: unknown {unknown[0]!r}, the cache has {sorted(self._entries)}"
-            )
+            raise ValueError(f"input {unknown[0]!r} of {name!r} is not among {sorted(self._entries)}")
         self._entries[name] = entry
 
     def tick(self) -> None:
