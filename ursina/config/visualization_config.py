@@ -327,5 +327,7 @@ def _shown(value: Any) -> str:
     """Show a refused value on one short line."""
     if isinstance(value, int) and value.bit_length() > 256:
         return "a far larger number"  # Python refuses to print thousands of digits
+    if isinstance(value, tuple):
+        return "x".join(map(_shown, value))
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
