@@ -1,0 +1,1 @@
+"""What is drawn: scenes, heads-up display, window and captured pictures."""
