@@ -60,6 +60,26 @@ class TrainingStats:
 
 
 @dataclass(frozen=True)
+class SwarmStep:
+    """All agents after one simulation step: what a trail remembers of it.
+
+    Attributes
+    ----------
+    states, modes, respawned
+        (N, d) float32, (N,) uint8 :class:`Mode` codes and (N,) bool, as in :class:`FrameState`.
+    training_state, training_mode, training_respawned
+        The same for the training agent.
+    """
+
+    states: NDArray[np.float32]
+    modes: NDArray[np.uint8]
+    respawned: NDArray[np.bool_]
+    training_state: NDArray[np.float32]
+    training_mode: int
+    training_respawned: bool
+
+
+@dataclass(frozen=True)
 class FrameState:
     """Everything one frame shows.
 
@@ -82,6 +102,9 @@ class FrameState:
         The same for the training agent: (d,) float32, a code and a flag.
     stats
         Numbers for the HUD.
+    earlier
+        Steps that fell between the frame before and this one, oldest first, this one's own not among them; trails
+        need them to stay continuous when the simulation runs faster than the picture. All have N agents.
     """
 
     step: int
@@ -94,6 +117,7 @@ class FrameState:
     training_mode: int
     training_respawned: bool
     stats: TrainingStats
+    earlier: tuple[SwarmStep, ...] = ()
 
 
 class FrameSource(Protocol):
