@@ -12,6 +12,7 @@ from panda3d.core import (
     DisplayRegionDrawCallbackData,
     GraphicsOutput,
     MultiplexStream,
+    NodePath,
     Notify,
     PythonCallbackObject,
     Shader,
@@ -48,7 +49,8 @@ PROGRAMS: dict[str, Program] = {
         "landscape.vert", "landscape.frag", switches=("GRID_LINES", "CONTOURS", "OVERLAY", "CPU_HEIGHTS")
     ),
     "agents": Program("agents.vert", "agents.frag", switches=("CPU_HEIGHTS",), choices=("SPHERE", "CONE")),
-    "trails": Program("trails.vert", "trails.frag", choices=("RIBBON", "LINE")),
+    "trails": Program("trails.vert", "trails.frag", switches=("RECORDS_IN_2D",), choices=("RIBBON", "LINE")),
+    "slab": Program("slab.vert", "slab.frag"),
 }
 """Every program of the library by name."""
 
@@ -108,6 +110,40 @@ def program_source(name: str, defines: Defines | None = None, folder: Path | Non
 def load_program(name: str, defines: Defines | None = None) -> Shader:
     """The Panda3D shader of a program of :data:`PROGRAMS` with these defines."""
     return program_source(name, defines).make()
+
+
+class ProgramSwitch:
+    """The variants of one program that a node switches between; each is loaded when first used.
+
+    Parameters
+    ----------
+    node
+        Gets the shader.
+    name
+        A key of :data:`PROGRAMS`.
+    """
+
+    def __init__(self, node: NodePath, name: str) -> None:
+        self.node = node
+        self.name = name
+        self._shaders: dict[tuple[tuple[str, str | int | float], ...], Shader] = {}
+        self._current: tuple[tuple[str, str | int | float], ...] = ()
+
+    def use(self, defines: Defines) -> None:
+        """Draw the node with the variant of these defines."""
+        self._current = tuple(defines.items())
+        if self._current not in self._shaders:
+            self._shaders[self._current] = load_program(self.name, defines)
+        self.node.set_shader(self._shaders[self._current])
+
+    def source(self, folder: Path | None = None) -> ProgramSource:
+        """The variant in use, read again, for compiling it aside (:func:`compile_errors`)."""
+        return program_source(self.name, dict(self._current), folder)
+
+    def replace(self, source: ProgramSource) -> None:
+        """Draw with a new source of the variant in use; the other variants are read again when next used."""
+        self._shaders = {self._current: source.make()}
+        self.node.set_shader(self._shaders[self._current])
 
 
 def compile_errors(window: GraphicsOutput, sources: Iterable[ProgramSource]) -> dict[str, list[str]]:

@@ -1,0 +1,285 @@
+"""The table of records as shaders see it, against the plain array it should be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from offscreen import Offscreen, run_script
+
+from calf_gpu import raw_gl
+from calf_gpu.record_buffer import RECORD_BYTES, RecordBuffer
+from calf_gpu.uploads import uploads_of
+
+ROWS, SLOTS = 5, 7
+
+VERTEX = """#version 330
+void main() {
+    gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 - 1.0, 0.0, 1.0);
+}
+"""
+FRAGMENT = """#version 330
+#ifdef IN_2D
+uniform sampler2D records;
+vec4 fetch(ivec2 cell, int rows) { return texelFetch(records, cell, 0); }
+#else
+uniform samplerBuffer records;
+vec4 fetch(ivec2 cell, int rows) { return texelFetch(records, cell.y * rows + cell.x); }
+#endif
+uniform ivec2 table;    // rows, slots
+uniform int stamp;
+out vec4 color;
+void main() {
+    ivec2 cell = ivec2(gl_FragCoord.xy);
+    if (cell.x < table.x && cell.y < table.y)
+        color = fetch(cell, table.x);
+    else
+        color = vec4(float(stamp));
+}
+"""
+
+
+class Reader:
+    """Draws a record buffer's table into a float buffer and returns it as an array."""
+
+    def __init__(self, base, upload: str = "auto", rows: int = ROWS, slots: int = SLOTS) -> None:
+        from panda3d.core import (
+            Geom,
+            GeomNode,
+            GeomTriangles,
+            GeomVertexData,
+            GeomVertexFormat,
+            NodePath,
+            OmniBoundingVolume,
+            Shader,
+        )
+
+        self.offscreen = Offscreen(base, 16, 16, floats=True)
+        self.table = RecordBuffer(rows, slots, upload, window=self.offscreen.buffer, name="table")
+        corners = GeomVertexData("screen", GeomVertexFormat.get_empty(), Geom.UH_static)
+        corners.unclean_set_num_rows(3)
+        triangle = GeomTriangles(Geom.UH_static)
+        triangle.add_next_vertices(3)
+        geom = Geom(corners)
+        geom.add_primitive(triangle)
+        node = GeomNode("screen")
+        node.add_geom(geom)
+        node.set_bounds(OmniBoundingVolume())
+        node.set_final(True)
+        self.screen = NodePath(node)
+        define = "#define IN_2D\n" if self.table.upload == "fbo" else ""
+        fragment = FRAGMENT.replace("#version 330\n", "#version 330\n" + define)
+        self.screen.set_shader(Shader.make(Shader.SL_GLSL, VERTEX, fragment))
+        self.screen.set_shader_inputs(records=self.table.texture, stamp=self.table.stamp, table=(rows, slots))
+        self.screen.set_depth_test(False)
+        self.screen.reparent_to(self.offscreen.scene)
+
+    def read(self) -> np.ndarray:
+        """(slots, rows, 4) as the shader sees it."""
+        return self._draw()[: self.table.slots, : self.table.rows]
+
+    def stamp(self) -> int:
+        return int(self._draw()[-1, -1, 0])
+
+    def _draw(self) -> np.ndarray:
+        self.screen.set_shader_input("table", (self.table.rows, self.table.slots))
+        return self.offscreen.render()[::-1]
+
+    def close(self) -> None:
+        self.table.close()
+        self.offscreen.close()
+
+
+@pytest.fixture
+def reader(base):
+    made = []
+
+    def make(*args, **options) -> Reader:
+        made.append(Reader(base, *args, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def records(rng, rows=ROWS):
+    return rng.normal(size=(rows, 4)).astype(np.float32)
+
+
+ALL_UPLOADS = pytest.mark.parametrize("upload", ["partial", "fbo", "whole"])
+
+
+@ALL_UPLOADS
+def test_starts_with_zeros(reader, upload):
+    assert not reader(upload).read().any()
+
+
+@ALL_UPLOADS
+@pytest.mark.parametrize("seed", range(3))
+def test_random_writes_and_sizes_match_a_plain_array(reader, upload, seed):
+    rng = np.random.default_rng(seed)
+    shown = reader(upload)
+    expected = np.zeros((SLOTS, ROWS, 4), np.float32)
+    for _ in range(30):
+        for _ in range(rng.choice([0, 1, 1, 1, 2, 6])):
+            slot, values = int(rng.integers(SLOTS)), records(rng, shown.table.rows)
+            shown.table.write(slot, values)
+            expected[slot] = values
+        if rng.random() < 0.2:
+            rows = int(rng.integers(1, 9))
+            shown.table.resize(rows)
+            resized = np.zeros((SLOTS, rows, 4), np.float32)
+            kept = min(rows, expected.shape[1])
+            resized[:, :kept] = expected[:, :kept]
+            expected = resized
+        if rng.random() < 0.8:
+            np.testing.assert_array_equal(shown.read(), expected)
+        np.testing.assert_array_equal(shown.table.records, expected)
+
+
+@ALL_UPLOADS
+def test_later_write_to_a_slot_wins(reader, upload):
+    rng = np.random.default_rng(1)
+    shown = reader(upload)
+    shown.read()
+    first, last = records(rng), records(rng)
+    shown.table.write(3, first)
+    shown.table.write(3, last)
+    np.testing.assert_array_equal(shown.read()[3], last)
+
+
+@ALL_UPLOADS
+def test_writes_while_hidden_show_up_later(reader, upload):
+    rng = np.random.default_rng(2)
+    shown = reader(upload)
+    shown.screen.hide()
+    values = [records(rng) for _ in range(SLOTS)]
+    for slot in range(SLOTS):
+        shown.table.write(slot, values[slot])
+        shown.offscreen.render()
+    shown.screen.show()
+    np.testing.assert_array_equal(shown.read(), values)
+
+
+@ALL_UPLOADS
+def test_stamp_of_the_newest_write_reaches_the_shader(reader, upload):
+    shown = reader(upload)
+    for stamp in (5, 6, 11):
+        shown.table.write(stamp % SLOTS, np.ones((ROWS, 4)), stamp)
+        assert shown.stamp() == stamp
+
+
+@pytest.mark.parametrize("slots", [3, 400])
+def test_partial_sends_only_the_slots_written(base, slots):
+    shown = Reader(base, "partial", rows=ROWS, slots=slots)
+    shown.table.write(0, np.zeros((ROWS, 4)))
+    shown.offscreen.render()
+    shown.offscreen.render()  # by now the buffer object exists
+    uploads = uploads_of(shown.offscreen.buffer)
+    for count in (1, 1, 2, 0):
+        for slot in range(count):
+            shown.table.write(slot, np.ones((ROWS, 4)))
+        before = shown.table.uploaded_bytes, uploads.raw_bytes
+        shown.offscreen.render()
+        after = shown.table.uploaded_bytes, uploads.raw_bytes
+        assert [b - a for a, b in zip(before, after, strict=True)] == [RECORD_BYTES * ROWS * count] * 2
+    shown.close()
+
+
+def test_lost_context_is_refilled(reader):
+    rng = np.random.default_rng(3)
+    shown = reader("partial")
+    values = [records(rng) for _ in range(SLOTS)]
+    for slot in range(SLOTS):
+        shown.table.write(slot, values[slot])
+        shown.read()
+    shown.table.texture.release_all()  # what a new context would do
+    values[2] = records(rng)
+    shown.table.write(2, values[2])
+    np.testing.assert_array_equal(shown.read(), values)
+    values[4] = records(rng)
+    shown.table.write(4, values[4])
+    np.testing.assert_array_equal(shown.read(), values)
+
+
+def test_failing_partial_writes_turn_into_whole_uploads(reader, monkeypatch, caplog):
+    class Refusing(raw_gl.RawGL):
+        def __init__(self):
+            pass
+
+        def clear_errors(self):
+            pass
+
+        def write(self, buffer_id, spans):
+            raise raw_gl.RawGLError("no such call")
+
+    monkeypatch.setattr(raw_gl, "load", Refusing)
+    rng = np.random.default_rng(4)
+    shown = reader("partial")
+    for slot in range(4):
+        values = records(rng)
+        shown.table.write(slot, values)
+        np.testing.assert_array_equal(shown.read()[slot], values)
+    assert shown.table.upload == "whole"
+    assert [record.levelname for record in caplog.records].count("WARNING") == 1
+
+
+def test_auto_takes_partial_and_says_so_in_one_line(reader, caplog):
+    with caplog.at_level("INFO", "calf_gpu"):
+        assert reader("auto").table.upload == "partial"
+    assert [record.message for record in caplog.records] == [
+        f"table: {SLOTS} x {ROWS} records, upload partial (glBufferSubData)"
+    ]
+
+
+@pytest.mark.parametrize(("slots", "expected"), [(SLOTS, "fbo"), (1, "whole")])
+def test_auto_without_raw_opengl(reader, monkeypatch, slots, expected):
+    monkeypatch.setattr(raw_gl, "unavailable_reason", lambda: "no OpenGL library")
+    assert reader("auto", slots=slots).table.upload == expected
+
+
+def test_forced_way_that_is_impossible_is_refused_in_one_line(reader, monkeypatch):
+    monkeypatch.setattr(raw_gl, "unavailable_reason", lambda: "no OpenGL library")
+    with pytest.raises(ValueError, match="'partial' is not possible here: no OpenGL library") as error:
+        reader("partial")
+    assert "\n" not in str(error.value)
+
+
+def test_bad_arguments_are_refused_in_one_line(reader):
+    with pytest.raises(ValueError, match="upload must be one of auto, partial, fbo, whole, got 'fast'"):
+        reader("fast")
+    with pytest.raises(ValueError, match="at least 1"):
+        reader(rows=0)
+    shown = reader()
+    with pytest.raises(ValueError, match=r"slot must be in 0\.\.6, got 7"):
+        shown.table.write(SLOTS, np.zeros((ROWS, 4)))
+    with pytest.raises(ValueError, match=r"shape \(5, 4\), got \(4, 4\)"):
+        shown.table.write(0, np.zeros((4, 4)))
+    with pytest.raises(ValueError, match="MAX_TEXTURE_BUFFER_SIZE"):
+        shown.table.resize(2**30)
+    assert shown.table.rows == ROWS
+    shown.table.write(0, np.ones((ROWS, 4)))
+    assert (shown.read()[0] == 1).all()
+
+
+def test_all_ways_in_a_core_profile():
+    result = run_script(
+        """
+        import sys; sys.path.insert(0, "tests/render")
+        import numpy as np
+        from direct.showbase.ShowBase import ShowBase
+        from test_record_buffer import Reader
+        base = ShowBase()
+        for upload in ("partial", "fbo", "whole"):
+            shown = Reader(base, upload)
+            expected = np.zeros(shown.table.records.shape, np.float32)
+            for step in range(10):
+                expected[step % 7] = step
+                shown.table.write(step % 7, expected[step % 7])
+                assert np.array_equal(shown.read(), expected), (upload, step)
+            shown.close()
+        print("same")
+        """,
+        profile="core",
+    )
+    assert result.stdout.split()[-1:] == ["same"], result.stderr
