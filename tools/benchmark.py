@@ -1,0 +1,230 @@
+"""Measure the variants of the program against each other.
+
+Every variant runs as a user would run it, in its own process, offscreen, with the same seed. Within a round
+the variants alternate for each number of agents, and each round starts with another variant, so that other
+load on the machine falls on all of them. Ratios are taken pair by pair within a round; their median over the
+rounds is what counts. The program itself leaves out the first 50 frames.
+
+Examples
+--------
+::
+
+    python tools/benchmark.py                                  # everything: takes an hour or more
+    python tools/benchmark.py --quick                          # three variants, 5 and 20 agents, one round
+    python tools/benchmark.py --variants baseline gpu --agents 20 --rounds 5 --frames 600
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
+
+from utils.machine import describe_machine  # noqa: E402
+
+from tools.benchmark_data import BENCHMARK_SCHEMA, DataError, check_profile, load_json, summarize  # noqa: E402
+
+WARMUP = 50
+AGENTS = (3, 5, 10, 20, 30, 50, 100, 1000)
+VARIANTS = {
+    "baseline": "--baseline",
+    "heights": "--heights numpy --trails per_agent --stats every_frame",
+    "trails": "--heights loop --trails ring --stats every_frame",
+    "stats": "--heights loop --trails per_agent --stats cached",
+    "default": "",
+    "gpu": "--gpu-heights",
+}
+"""Options by variant; heights, trails and stats are each optimization alone on top of the baseline."""
+DEFAULTS: dict[str, Any] = {"variants": list(VARIANTS), "agents": list(AGENTS), "rounds": 3, "frames": 300}
+QUICK: dict[str, Any] = {
+    "variants": ["baseline", "default", "gpu"],
+    "agents": [5, 20],
+    "rounds": 1,
+    "frames": 100,
+}
+RECORDED = ("agents", "rounds", "frames", "size", "seed", "extra")
+"""Options that the benchmark file tells besides the variants."""
+OUTPUT = ROOT / "ursina" / "llm" / "stage_4" / "measurements" / "benchmark.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One start of the program: a variant with a number of agents in a round."""
+
+    variant: str
+    agents: int
+    round: int
+
+
+def plan(variants: Sequence[str], agents: Sequence[int], rounds: int) -> Iterator[Run]:
+    """Yield the runs in order: rounds, in each all numbers of agents, for each all variants side by side."""
+    for number in range(rounds):
+        first = number % len(variants)
+        order = [*variants[first:], *variants[:first]]
+        for count in agents:
+            for variant in order:
+                yield Run(variant, count, number)
+
+
+def counted_frames(frames: int, agents: int) -> int:
+    """Return how many frames to count: fewer with more than 100 agents, in proportion, but at least 30."""
+    return min(frames, max(30, frames * 100 // agents))
+
+
+def command(run: Run, options: argparse.Namespace, profile: Path, run_dir: Path) -> list[str]:
+    """Return the command line of a run that writes ``profile``."""
+    return [
+        sys.executable,
+        str(options.program),
+        "--offscreen",
+        *("--preset", "medium", "--size", options.size, "--seed", str(options.seed)),
+        *("--n-agents", str(run.agents)),
+        *("--frames", str(WARMUP + counted_frames(options.frames, run.agents))),
+        *("--profile", str(profile), "--run-dir", str(run_dir)),
+        *shlex.split(VARIANTS[run.variant]),
+        *shlex.split(options.extra),
+    ]
+
+
+def measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
+    """Start the program; return the run with its ``profile``, or with the ``error`` it ended in."""
+    result: dict[str, Any] = {"variant": run.variant, "agents": run.agents, "round": run.round}
+    with tempfile.TemporaryDirectory(prefix="calf-benchmark-") as folder:
+        profile = Path(folder) / "profile.json"
+        arguments = command(run, options, profile, Path(folder) / "run")
+        try:
+            done = subprocess.run(
+                arguments, cwd=ROOT, capture_output=True, text=True, timeout=options.timeout, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return result | {"error": f"not finished after {options.timeout} s"}
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            return result | {"error": f"exit code {done.returncode}: {lines[-1]}"}
+        try:
+            result["profile"] = load_json(profile)
+            check_profile(result["profile"], "the profile")
+        except DataError as error:
+            return {**result, "error": str(error).replace(str(profile), "the profile")}
+    # The folders of this run are gone and would only differ from run to run.
+    for name in ("profile", "run_dir"):
+        result["profile"]["config"].pop(name, None)
+    return result
+
+
+def run_all(options: argparse.Namespace) -> dict[str, Any]:
+    """Run the plan, tell the progress on stderr and return the content of the benchmark file.
+
+    The file is written after every run, so that a benchmark that is cut short leaves what it measured.
+    """
+    todo = list(plan(options.variants, options.agents, options.rounds))
+    benchmark: dict[str, Any] = {
+        "benchmark": BENCHMARK_SCHEMA,
+        "machine": describe_machine(),
+        "options": {
+            "variants": {name: VARIANTS[name] for name in options.variants},
+            **{name: getattr(options, name) for name in RECORDED},
+            "warmup": WARMUP,
+        },
+        "runs": [],
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    started = monotonic()
+    for number, run in enumerate(todo, start=1):
+        result = measure(run, options)
+        benchmark["runs"].append(result)
+        benchmark["summary"] = summarize(benchmark["runs"])
+        options.out.write_text(json.dumps(benchmark, indent=1) + "\n", encoding="utf-8")
+        elapsed = monotonic() - started
+        remaining = elapsed / number * (len(todo) - number)
+        print(
+            f"[{number}/{len(todo)}] {run.variant:9} {run.agents:5} agents  {_outcome(result)}"
+            f"  ({elapsed:.0f} s, about {remaining:.0f} s to go)",
+            file=sys.stderr,
+            flush=True,
+        )
+    return benchmark
+
+
+def _outcome(result: dict[str, Any]) -> str:
+    if "error" in result:
+        return str(result["error"])
+    profile = result["profile"]
+    if not profile["frames"]:
+        return "no frame counted"
+    return f"{profile['frame_ms']['median']:8.2f} ms  {profile['fps']['mean']:6.1f} fps"
+
+
+COLUMNS = (
+    ("frame ms", "median", "frame_ms", ".2f"),
+    ("fps", "median", "fps", ".1f"),
+    ("fps ratio", "ratio", "fps", ".2f"),
+    ("CPU ratio", "ratio", "cpu_ms", ".2f"),
+)
+"""Title, part of the summary, figure and format of the table's columns."""
+
+
+def print_summary(summary: list[dict[str, Any]]) -> None:
+    """Print frame times and their ratios to the baseline as a table."""
+    print(f"{'variant':10} {'agents':>6}", *(f"{title:>9}" for title, *_ in COLUMNS))
+    for entry in summary:
+        texts = [
+            f"{format(entry[part][name], form) if name in entry[part] else '–':>9}"
+            for _, part, name, form in COLUMNS
+        ]
+        print(f"{entry['variant']:10} {entry['agents']:6}", *texts, *entry["errors"][:1])
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; mistakes end in one line and exit code 2."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    add = parser.add_argument
+    add("--variants", nargs="+", choices=VARIANTS, metavar="NAME", help=f"of {', '.join(VARIANTS)}")
+    add("--agents", nargs="+", type=_positive, metavar="N", help=f"default {AGENTS}")
+    add("--rounds", type=_positive, help="default 3")
+    add("--frames", type=_positive, help="frames counted in a run, default 300")
+    add("--quick", action="store_true", help="3 variants, 5 and 20 agents, 1 round, 100 frames")
+    add("--size", default="1280x720", metavar="WxH")
+    add("--seed", type=int, default=0)
+    add(
+        "--extra", default="", metavar="OPTIONS", help="more options for every run: --extra='--q-action zero'"
+    )
+    add("--timeout", type=_positive, default=1800, metavar="S", help="seconds for one run")
+    add("--program", type=Path, default=ROOT / "ursina" / "main.py", help=argparse.SUPPRESS)
+    add("--out", type=Path, default=OUTPUT, metavar="FILE.json")
+    options = parser.parse_args(arguments)
+    for name, value in (QUICK if options.quick else DEFAULTS).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"accepts 1 and above, got {text}")
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; return 0, or 1 if some run failed."""
+    options = parse(arguments)
+    benchmark = run_all(options)
+    print_summary(benchmark["summary"])
+    print(f"written: {options.out}")
+    return int(any("error" in run for run in benchmark["runs"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
