@@ -1,0 +1,72 @@
+"""Training without pictures."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tqdm import tqdm
+
+from config.visualization_config import VisualizationConfig
+from training.run_files import CHECKPOINT_EPISODES, RunFiles
+from training.simulation import make_trainer
+from training.trainer import Trainer
+
+
+def train(config: VisualizationConfig, run_dir: Path) -> Trainer:
+    """Train for ``config.episodes`` episodes with a progress bar, and return the trainer.
+
+    Checkpoints are written at the start, every 50 episodes and at the end; Ctrl-C ends the training after the current
+    step.
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be used or holds another system's run; see :class:`~training.run_files.RunFiles`.
+    """
+    trainer = make_trainer(config)
+    files = RunFiles(run_dir, config.resume)
+    if files.restored is not None:
+        trainer.load_state_dict(files.restored["trainer"])
+
+    def save() -> None:
+        files.save(trainer, {"trainer": trainer.state_dict()})
+
+    save()
+    with (
+        _interruption() as interrupted,
+        tqdm(total=config.episodes, initial=trainer.episode, unit="ep") as bar,
+    ):
+        while trainer.episode < config.episodes and not interrupted:
+            trainer.step()
+            if not trainer.respawned:
+                continue
+            files.episode_ended(trainer)
+            bar.update()
+            bar.set_postfix(
+                mean_return_10=f"{trainer.history.mean_return(10):.1f}", steps=trainer.total_steps
+            )
+            if trainer.episode % CHECKPOINT_EPISODES == 0:
+                save()
+    save()
+    files.close()
+    return trainer
+
+
+@contextmanager
+def _interruption() -> Iterator[list[int]]:
+    """Give a list that is empty until Ctrl-C is pressed, so that no step is cut in half."""
+    signals: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> Any:
+        signals.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield signals
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,249 @@
+"""Training and swarm in one process, as a source of frame states."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.visualization_config import VisualizationConfig
+from training.calf import CalfParameters
+from training.frame_state import FrameState
+from training.run_files import CHECKPOINT_EPISODES, RunFiles
+from training.swarm import Swarm
+from training.systems import SYSTEMS
+from training.trainer import Trainer, Value
+
+
+class Profiler(Protocol):
+    """Whatever can time the sections of a frame."""
+
+    def section(self, name: str) -> AbstractContextManager[Any]:
+        """Time the block under a name."""
+
+
+class _NoProfiler:
+    def section(self, name: str) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+
+class Simulation:
+    """A frame source that trains: each frame is one step of the trainer and one of the swarm.
+
+    The first frame shows the start, or the state resumed from. Everything random comes from ``config.seed``, so equal
+    options give equal frames, except that a resumed run continues as the saved one would have.
+
+    Parameters
+    ----------
+    config
+        Options of the program.
+    run_dir
+        Folder for checkpoints, scalars and the reward plot; None keeps nothing.
+    profiler
+        Times the sections ``training``, ``swarm``, ``heatmap`` and ``ui`` (the critic's values for the HUD).
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be used or holds another system's run; see :class:`~training.run_files.RunFiles`.
+    """
+
+    def __init__(
+        self, config: VisualizationConfig, run_dir: Path | None = None, profiler: Profiler | None = None
+    ) -> None:
+        self.config = config
+        self.system = SYSTEMS[config.system]
+        self.trainer = make_trainer(config)
+        self.swarm = Swarm(
+            self.system,
+            self.trainer.learner,
+            config.swarm_policy,
+            self.trainer.calf.parameters,
+            config.n_agents,
+            np.random.SeedSequence(config.seed, spawn_key=(1,)),
+        )
+        self._profiler: Profiler = profiler or _NoProfiler()
+        self._grid_states = self.system.plane_states(grid_points(self.system.plane_extent, config.grid_size))
+        self._paused = False
+        self._agent_count = config.n_agents
+        self._step = 0
+        self._q_version = -1
+        self._grid_critic = -1
+        self._files = RunFiles(run_dir, config.resume) if run_dir is not None else None
+        if self._files is not None and self._files.restored is not None:
+            self._load_state_dict(self._files.restored)
+        else:
+            self._value = self.trainer.value()
+        if self._q_version < 0:
+            self._evaluate_grid()
+        self._frame = self._published()
+        self._shown = False
+        self._save()
+
+    @property
+    def critic_queries(self) -> Mapping[str, int]:
+        """Calls of the critic so far by purpose: ``training``, ``swarm``, ``grid`` and ``hud``."""
+        return self.trainer.learner.queries
+
+    @property
+    def critic_rows(self) -> Mapping[str, int]:
+        """State-action pairs that the critic valued so far, by the same purposes."""
+        return self.trainer.learner.rows
+
+    @property
+    def finished(self) -> bool:
+        """Whether all training episodes are over; the swarm goes on."""
+        return self.trainer.episode >= self.config.episodes
+
+    def next_frame(self) -> FrameState:
+        """Advance one step and return the new frame state; while paused the last one again."""
+        if self._shown and not self._paused:
+            self._advance()
+        self._shown = True
+        return self._frame
+
+    def set_paused(self, paused: bool) -> None:
+        """Stop or continue. The frame state shown while paused has the critic's exact present values."""
+        if paused and not self._paused:
+            self._value = self.trainer.value()
+            self._frame = self._published()
+        self._paused = paused
+
+    def set_agent_count(self, count: int) -> None:
+        """Show ``count`` agents from the next frame on, appending or dropping at the end of the arrays.
+
+        Raises
+        ------
+        ValueError
+            If ``count`` is less than 1.
+        """
+        if count < 1:
+            raise ValueError(f"agent count accepts integers from 1, got {count}")
+        self._agent_count = count
+        if self._paused:
+            self.swarm.resize(count)
+            self._frame = self._published()
+
+    def close(self) -> None:
+        """Save a checkpoint and finish the run's files. Safe to call twice."""
+        if self._files is not None:
+            self._save()
+            self._files.close()
+            self._files = None
+
+    def _advance(self) -> None:
+        ended = False
+        if not self.finished:
+            with self._profiler.section("training"):
+                self.trainer.step()
+            ended = self.trainer.respawned
+        with self._profiler.section("swarm"):
+            self.swarm.step()
+            if len(self.swarm) != self._agent_count:
+                self.swarm.resize(self._agent_count)
+        self._step += 1
+        if (
+            self._step % self.config.q_grid_interval == 0
+            and self._grid_critic != self.trainer.learner.version
+        ):
+            with self._profiler.section("heatmap"):
+                self._evaluate_grid()
+        if ended or self.config.stats == "every_frame" or self._step % self.config.q_stats_interval == 0:
+            with self._profiler.section("ui"):
+                self._value = self.trainer.value()
+        self._frame = self._published()
+        if ended:
+            self._episode_ended()
+
+    def _episode_ended(self) -> None:
+        if self._files is None:
+            return
+        self._files.episode_ended(self.trainer)
+        if self.trainer.episode % CHECKPOINT_EPISODES == 0 or self.finished:
+            self._save()
+
+    def _evaluate_grid(self) -> None:
+        """Value the plane's nodes in one batch, at the actor's actions or at zero."""
+        learner, states = self.trainer.learner, self._grid_states
+        if self.config.q_action == "actor":
+            actions = learner.actions(states)
+        else:
+            actions = np.zeros((len(states), self.system.action_dim))
+        q = learner.q_values(states, actions, "grid")
+        self._q_grid = q.astype(np.float32).reshape(self.config.grid_size, self.config.grid_size)
+        self._q_version += 1
+        self._grid_critic = learner.version
+
+    def _published(self) -> FrameState:
+        """Return the present state as arrays that nobody writes again."""
+        return FrameState(
+            step=self._step,
+            q_grid=self._q_grid,
+            q_version=self._q_version,
+            states=self.swarm.states.astype(np.float32),
+            modes=self.swarm.modes.copy(),
+            respawned=self.swarm.respawned.copy(),
+            training_state=self.trainer.state.astype(np.float32),
+            training_mode=int(self.trainer.mode),
+            training_respawned=self.trainer.respawned,
+            stats=self.trainer.stats(self._value, self._phase),
+        )
+
+    @property
+    def _phase(self) -> str:
+        if self.finished:
+            return "finished"
+        return "warm-up" if self.trainer.warming_up else "training"
+
+    def _save(self) -> None:
+        if self._files is not None:
+            self._files.save(self.trainer, self._state_dict())
+
+    def _state_dict(self) -> dict[str, Any]:
+        return {
+            "trainer": self.trainer.state_dict(),
+            "swarm": self.swarm.state_dict(),
+            "step": self._step,
+            "q_grid": self._q_grid,
+            "q_version": self._q_version,
+            "grid_critic": self._grid_critic,
+            "value": list(self._value),
+        }
+
+    def _load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.trainer.load_state_dict(saved["trainer"])
+        if "swarm" not in saved:  # trained without pictures
+            self._value = self.trainer.value()
+            return
+        self.swarm.load_state_dict(saved["swarm"])
+        self.swarm.resize(self.config.n_agents)
+        self._step = saved["step"]
+        self._value = Value(*saved["value"])
+        if saved["q_grid"].shape[0] == self.config.grid_size:
+            self._q_grid = saved["q_grid"]
+            self._q_version = saved["q_version"]
+            self._grid_critic = saved["grid_critic"]
+
+
+def make_trainer(config: VisualizationConfig) -> Trainer:
+    """Return the trainer that the options ask for, at its start."""
+    parameters = CalfParameters(
+        nu_bar=config.nu_bar,
+        c_low=config.c_low,
+        c_up=config.c_up,
+        initial_relax=config.initial_relax,
+        relax_decay=config.relax_decay,
+    )
+    return Trainer(SYSTEMS[config.system], parameters, np.random.SeedSequence(config.seed, spawn_key=(0,)))
+
+
+def grid_points(extent: tuple[float, float, float, float], size: int) -> NDArray[np.float64]:
+    """Return the (size², 2) nodes of a grid over (x0, x1, y0, y1), row by row, borders included."""
+    x0, x1, y0, y1 = extent
+    first, second = np.meshgrid(np.linspace(x0, x1, size), np.linspace(y0, y1, size))
+    return np.stack([first.ravel(), second.ravel()], axis=1)

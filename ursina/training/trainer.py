@@ -1,0 +1,249 @@
+"""Training of one agent under CALF: one environment step and one gradient step per call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.calf import Calf, CalfParameters
+from training.environment import SystemEnvironment
+from training.frame_state import Mode, TrainingStats
+from training.learner import Array, Learner, LearningParameters
+from training.systems import System
+
+SUCCESS_WINDOW = 100
+"""Finished episodes over which the success rate is taken."""
+
+
+class Value(NamedTuple):
+    """The critic's value of the training agent at one moment, with the bounds it is checked against."""
+
+    q: float
+    state_norm: float
+    kappa_low: float
+    kappa_up: float
+
+
+@dataclass
+class EpisodeHistory:
+    """Unscaled return, length in steps and success (goal reached) of every finished episode."""
+
+    returns: list[float]
+    lengths: list[int]
+    successes: list[bool]
+
+    def add(self, episode_return: float, length: int, success: bool) -> None:
+        """Append a finished episode."""
+        self.returns.append(episode_return)
+        self.lengths.append(length)
+        self.successes.append(success)
+
+    def mean_return(self, last: int) -> float:
+        """Return the mean of the ``last`` returns; nan without any."""
+        return float(np.mean(self.returns[-last:])) if self.returns else float("nan")
+
+    def success_rate(self) -> float:
+        """Return the fraction of successes among the last episodes; nan without any."""
+        return float(np.mean(self.successes[-SUCCESS_WINDOW:])) if self.successes else float("nan")
+
+
+class Trainer:
+    """The training agent: exploration, the CALF check, learning, and the numbers of its episodes.
+
+    Attributes
+    ----------
+    episode
+        Index of the current episode, equal to the number of finished ones.
+    total_steps
+        Environment steps made.
+    action, mode
+        (m,) last action and who chose it; at the start of an episode the nominal action, chosen next.
+    respawned
+        Whether an episode starts with the current state.
+    history
+        Finished episodes.
+    last_mode_rates
+        Fraction of the actions of the last finished episode that each mode chose.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        calf_parameters: CalfParameters,
+        seed: np.random.SeedSequence,
+        parameters: LearningParameters | None = None,
+    ) -> None:
+        start_seed, exploration_seed, learner_seed = seed.spawn(3)
+        self.system = system
+        self.parameters = parameters or LearningParameters()
+        self.learner = Learner(system, self.parameters, learner_seed)
+        self.calf = Calf(calf_parameters, 1, system.state_dim, system.action_dim)
+        self.environment = SystemEnvironment(system)
+        self.environment.reset(seed=int(start_seed.generate_state(1)[0]))
+        self.rng = np.random.default_rng(exploration_seed)
+        self.history = EpisodeHistory([], [], [])
+        self.last_mode_rates = dict.fromkeys(Mode, float("nan"))
+        self.total_steps = 0
+        self._begin_episode()
+
+    @property
+    def state(self) -> Array:
+        """(d,) current state."""
+        return self.environment.state
+
+    @property
+    def episode(self) -> int:
+        """Index of the current episode."""
+        return len(self.history.returns)
+
+    @property
+    def episode_length(self) -> int:
+        """Steps made in the current episode."""
+        return self.environment.episode_steps
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether the nominal policy still explores."""
+        return self.total_steps < self.parameters.warmup_steps
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the exploration noise now, as a fraction of the action bound."""
+        p = self.parameters
+        done = min(self.total_steps / p.noise_steps, 1.0)
+        return p.noise_start + done * (p.noise_end - p.noise_start)
+
+    def step(self) -> None:
+        """Make one environment step and, once the buffer holds a batch, one gradient step.
+
+        Where the step ends an episode, the next one begins at once: ``state`` is its start then.
+        """
+        state = self.state
+        self.action, self.mode = self._act(state)
+        _, reward, terminated, truncated, info = self.environment.step(self.action)
+        self.learner.remember(state, self.action, reward, self.state, terminated, truncated)
+        if self.learner.ready:
+            self.learner.gradient_step()
+        self.total_steps += 1
+        self.respawned = False
+        self.episode_return += reward
+        self.mode_counts[self.mode] += 1
+        if terminated or truncated:
+            self.history.add(self.episode_return, self.episode_length, info["at_goal"])
+            self.last_mode_rates = {mode: self.mode_rate(mode) for mode in Mode}
+            self.environment.reset()
+            self._begin_episode()
+
+    def value(self) -> Value:
+        """Ask the critic for Q at the current state and the last action, counted under ``hud``."""
+        q = self.learner.q_values(self.state[None], self.action[None], "hud")
+        norm = np.linalg.norm(self.state)
+        low, high = self.calf.kappa(norm)
+        return Value(float(q[0]), float(norm), float(low), float(high))
+
+    def mode_rate(self, mode: Mode) -> float:
+        """Return the fraction of the episode's actions that ``mode`` chose; nan before the first."""
+        return self.mode_counts[mode] / self.episode_length if self.episode_length else float("nan")
+
+    def stats(self, value: Value, phase: str) -> TrainingStats:
+        """Return the numbers to show, with a ``value`` asked for earlier or just now."""
+        return TrainingStats(
+            episode=self.episode,
+            total_steps=self.total_steps,
+            episode_reward=self.episode_return,
+            episode_length=self.episode_length,
+            mean_reward_10=self.history.mean_return(10),
+            success_rate=self.history.success_rate(),
+            noise=self.noise,
+            buffer_size=self.learner.buffer.size(),
+            critic_loss=self.learner.critic_loss,
+            actor_loss=self.learner.actor_loss,
+            relax_probability=float(self.calf.relax_probability[0]),
+            certification_rate=self.mode_rate(Mode.TD3),
+            intervention_rate=self.mode_rate(Mode.NOMINAL),
+            relax_rate=self.mode_rate(Mode.RELAX),
+            q_value=value.q,
+            q_certified=float(self.calf.q_certified[0]),
+            nu_bar=self.calf.parameters.nu_bar,
+            state_norm=value.state_norm,
+            kappa_low=value.kappa_low,
+            kappa_up=value.kappa_up,
+            kappa_coefficients=(self.calf.parameters.c_low, self.calf.parameters.c_up),
+            phase=phase,
+        )
+
+    def _begin_episode(self) -> None:
+        self.calf.reset(np.ones(1, np.bool_))
+        self.action = self.system.nominal_action(self.state[None])[0]
+        self.mode = Mode.NOMINAL
+        self.respawned = True
+        self.episode_return = 0.0
+        self.mode_counts: Counter[int] = Counter()
+
+    def _act(self, state: Array) -> tuple[Array, Mode]:
+        """Return the (m,) action and who chose it."""
+        states = state[None]
+        nominal = self.system.nominal_action(states)
+        if self.warming_up:
+            if np.isnan(self.calf.q_certified[0]):
+                q = self._critic(states, nominal)
+                self.calf.certify(np.ones(1, np.bool_), states, nominal, q)
+                return nominal[0], Mode.NOMINAL
+            return self._explore(nominal)[0], Mode.NOMINAL
+        proposed = self._explore(self.learner.actions(states))
+        actions, modes = self.calf.select(states, proposed, nominal, self._critic, self.rng)
+        return actions[0], Mode(modes[0])
+
+    def _explore(self, actions: Array) -> Array:
+        """Return the actions with noise, within the bounds."""
+        bound = self.system.action_high
+        noise = self.rng.normal(0.0, self.noise, actions.shape) * bound
+        return np.clip(actions + noise, -bound, bound)
+
+    def _critic(self, states: NDArray[np.float64], actions: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.learner.q_values(states, actions, "training")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that training's future depends on, as arrays and JSON values."""
+        return {
+            "system": self.system.name,
+            "learner": self.learner.state_dict(),
+            "calf": self.calf.state_dict(),
+            "environment": self.environment.state_dict(),
+            "rng": self.rng.bit_generator.state,
+            "returns": np.array(self.history.returns, np.float64),
+            "lengths": np.array(self.history.lengths, np.int64),
+            "successes": np.array(self.history.successes, np.bool_),
+            "total_steps": self.total_steps,
+            "action": self.action,
+            "mode": int(self.mode),
+            "respawned": self.respawned,
+            "episode_return": self.episode_return,
+            "mode_counts": [self.mode_counts[mode] for mode in Mode],
+        }
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Continue from a :meth:`state_dict`.
+
+        Raises
+        ------
+        ValueError
+            If it was saved for another system.
+        """
+        if saved["system"] != self.system.name:
+            raise ValueError(f"the checkpoint is of system {saved['system']}, not {self.system.name}")
+        self.learner.load_state_dict(saved["learner"])
+        self.calf.load_state_dict(saved["calf"])
+        self.environment.load_state_dict(saved["environment"])
+        self.rng.bit_generator.state = saved["rng"]
+        self.history = EpisodeHistory(*(saved[name].tolist() for name in ("returns", "lengths", "successes")))
+        self.total_steps = saved["total_steps"]
+        self.action = saved["action"].copy()
+        self.mode = Mode(saved["mode"])
+        self.respawned = saved["respawned"]
+        self.episode_return = saved["episode_return"]
+        self.mode_counts = Counter(dict(zip(Mode, saved["mode_counts"], strict=True)))
