@@ -1,0 +1,182 @@
+"""The critic as a lit surface with grid lines, level sets and the certificate overlay: one draw call."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from panda3d.core import (
+    Geom,
+    GeomEnums,
+    GeomNode,
+    GeomTriangles,
+    GeomVertexArrayFormat,
+    GeomVertexData,
+    GeomVertexFormat,
+    InternalName,
+    NodePath,
+    OmniBoundingVolume,
+    Texture,
+    TransparencyAttrib,
+)
+
+from calf_gpu.programs import ProgramSwitch
+from calf_gpu.qgrid import QGrid
+
+
+class Landscape:
+    """A surface over the extent of a Q-grid; heights, light and lines are made in its shaders.
+
+    The mesh is flat, static and independent of the Q-grid's resolution: new critic values cost one small texture.
+    Heights are in [0, 1]; scale the node (or a parent) to exaggerate them.
+
+    Parameters
+    ----------
+    grid
+        The critic values.
+    resolution
+        M, vertices along an axis, 2 to 1000.
+    lookup
+        Colours by height, see :func:`~calf_gpu.colormap.lookup_texture`.
+    cpu_heights
+        Take the heights from :meth:`set_heights` instead of computing them on the GPU; the picture is the same.
+
+    Attributes
+    ----------
+    root
+        The node to put into the scene; plane axes are its x and y, height its z.
+    uploaded_bytes
+        Bytes handed to the GPU so far (0 unless `cpu_heights`).
+    """
+
+    def __init__(self, grid: QGrid, resolution: int, lookup: Texture, cpu_heights: bool = False) -> None:
+        if not 2 <= resolution <= 1000:
+            raise ValueError(f"landscape resolution must be between 2 and 1000, got {resolution}")
+        self.resolution = resolution
+        self.uploaded_bytes = 0
+        self._grid = grid
+        self._cpu_heights = cpu_heights
+        self._goal = ((0.0, 0.0), 0.0)
+        self._shown = {"GRID_LINES": True, "CONTOURS": True, "OVERLAY": False}
+        self._vertices = _vertex_data(resolution, cpu_heights)
+        node = GeomNode("landscape")
+        node.add_geom(_mesh(self._vertices, resolution))
+        node.set_bounds(OmniBoundingVolume())
+        node.set_final(True)
+        self.root = NodePath(node)
+        self.root.set_two_sided(True)
+        self.root.set_transparency(TransparencyAttrib.M_none, 1)
+        self.root.set_bin("fixed", 0)
+        grid.bind(self.root)
+        self.root.set_shader_inputs(lookup=lookup, resolution=resolution)
+        self.program = ProgramSwitch(self.root, "landscape")
+        self.set_grid_spacing(0.5)
+        self.set_contour_step(1.0)
+        self.set_certificate(0.0, 0.0, (0.0, 0.0))
+        self._use_program()
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """(M², 2) float32 plane coordinates of the vertices, row by row along the first axis."""
+        x0, x1, y0, y1 = self._grid.extent
+        first = np.linspace(x0, x1, self.resolution, dtype=np.float32)
+        second = np.linspace(y0, y1, self.resolution, dtype=np.float32)
+        return np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2)
+
+    def show_grid_lines(self, on: bool) -> None:
+        """Show or hide grid lines and the axes through the origin."""
+        self._show("GRID_LINES", on)
+
+    def show_contours(self, on: bool) -> None:
+        """Show or hide the level sets of Q."""
+        self._show("CONTOURS", on)
+
+    def show_overlay(self, on: bool) -> None:
+        """Show or hide what the certificate says: hatching and the boundary line."""
+        self._show("OVERLAY", on)
+
+    def set_grid_spacing(self, spacing: float) -> None:
+        """Distance of grid lines in plane units; lines lie on its multiples."""
+        self._grid_spacing = float(spacing)
+        self.root.set_shader_input("grid_spacing", self._grid_spacing)
+        self.set_goal(*self._goal)
+
+    def set_contour_step(self, step: float) -> None:
+        """Difference of Q between level sets; they lie on its multiples."""
+        self.root.set_shader_input("contour_step", float(step))
+
+    def set_certificate(
+        self, q_certified: float, nu_bar: float, kappa: tuple[float, float], norm_offset: float = 0.0
+    ) -> None:
+        """Set what the overlay shows.
+
+        Hatched is where κ_low(‖s‖) ≤ −Q ≤ κ_up(‖s‖) fails, κ(r) = C·r²; the bright line is Q = Q† + ν̄: a better
+        critic value than that certifies the next state (arXiv 2409.09869).
+
+        Parameters
+        ----------
+        q_certified
+            Q†, the critic's value at the last certified state and action.
+        nu_bar
+            ν̄, the improvement that a new certificate needs.
+        kappa
+            (C_low, C_up).
+        norm_offset
+            Norm of the state axes that the plane does not show; part of ‖s‖.
+        """
+        self.root.set_shader_input("certificate", (*kappa, norm_offset * norm_offset, q_certified + nu_bar))
+
+    def set_goal(self, center: tuple[float, float], radius: float) -> None:
+        """Draw a ring on the surface around a point; radius in plane units, 0 removes it."""
+        self._goal = (center, radius)
+        unit = self._grid_spacing
+        r = radius / unit
+        # Without a ring the distance from it is made infinite, without a branch per fragment.
+        shape = (0.5 / r, 0.5 * r) if radius > 0 else (0.0, 1e9)
+        self.root.set_shader_input("goal", (center[0] / unit, center[1] / unit, *shape))
+
+    def set_heights(self, heights: NDArray[np.float32]) -> None:
+        """Set the (M, M) heights in [0, 1] (rows along the second axis) of a landscape made with `cpu_heights`."""
+        column = np.asarray(memoryview(self._vertices.modify_array(0))).view(np.float32).reshape(-1)
+        column[:] = np.asarray(heights, np.float32).reshape(-1)
+        self.uploaded_bytes += column.nbytes
+
+    def _show(self, part: str, on: bool) -> None:
+        if self._shown[part] != on:
+            self._shown[part] = on
+            self._use_program()
+
+    def _use_program(self) -> None:
+        defines = {part: 1 for part, on in self._shown.items() if on}
+        self.program.use(defines | ({"CPU_HEIGHTS": 1} if self._cpu_heights else {}))
+
+
+def _vertex_data(resolution: int, cpu_heights: bool) -> GeomVertexData:
+    """M² vertices: without any data, or with a height each."""
+    layout = GeomVertexFormat.get_empty()
+    if cpu_heights:
+        array = GeomVertexArrayFormat(InternalName.make("height"), 1, GeomEnums.NT_float32, GeomEnums.C_other)
+        layout = GeomVertexFormat.register_format(array)
+    data = GeomVertexData("landscape", layout, GeomEnums.UH_dynamic)
+    data.unclean_set_num_rows(resolution * resolution)
+    return data
+
+
+def _mesh(vertices: GeomVertexData, resolution: int) -> Geom:
+    indices = mesh_indices(resolution)
+    triangles = GeomTriangles(GeomEnums.UH_static)
+    triangles.set_index_type(GeomEnums.NT_uint32)
+    array = triangles.modify_vertices()
+    array.unclean_set_num_rows(indices.size)
+    np.asarray(memoryview(array)).view(np.uint32).reshape(-1)[:] = indices.reshape(-1)
+    geom = Geom(vertices)
+    geom.add_primitive(triangles)
+    return geom
+
+
+def mesh_indices(resolution: int) -> NDArray[np.uint32]:
+    """(2·(M − 1)², 3) vertices of the triangles of an M × M grid, row by row."""
+    row, column = np.divmod(np.arange((resolution - 1) ** 2), resolution - 1)
+    corner = row * resolution + column
+    first = np.stack([corner, corner + 1, corner + resolution], axis=-1)
+    second = np.stack([corner + 1, corner + resolution + 1, corner + resolution], axis=-1)
+    return np.stack([first, second], axis=1).reshape(-1, 3).astype(np.uint32)

@@ -1,0 +1,77 @@
+#version 330
+// Lines on the surface: plane coordinates, level sets of Q, and what the certificate says.
+// A full screen of these fragments is the dearest thing in the frame on a software renderer, so quantities come
+// in units of their lines' distance, and what can be told by one clamp is.
+
+#include "include/lines.glsl"
+
+in vec2 cells;                  // plane coordinates in units of the grid spacing
+in float level;                 // Q in units of the contour step
+in vec3 surface_color;
+
+uniform float grid_spacing;     // plane units between grid lines
+uniform float contour_step;     // Q between level sets
+uniform vec4 certificate;       // C_low, C_up, norm of the axes not shown squared, Q of the boundary
+uniform vec4 goal;              // centre, 1 / 2r, r / 2, in cells
+
+out vec4 fragment_color;
+
+#ifdef OVERLAY
+const vec3 BOUNDARY_COLOR = vec3(1.0, 0.98, 0.92);
+const vec3 HATCH_COLOR = vec3(0.20, 0.21, 0.24);
+const float HATCHES = 7.0;      // stripes per plane unit along an axis
+
+// How far inside kappa_low(|s|) <= -Q <= kappa_up(|s|) with kappa(r) = C r^2; negative where it fails.
+float certificate_margin(vec2 plane, float q) {
+    float norm2 = dot(plane, plane) + certificate.z;
+    return min(-q - certificate.x * norm2, certificate.y * norm2 + q);
+}
+
+vec3 hatched(vec3 color, vec2 plane, float q, vec2 change_x, vec2 change_y) {
+    float margin = certificate_margin(plane, q);
+    float failing = clamp(0.5 - margin / max(fwidth(margin), 1e-12), 0.0, 1.0);
+    float stripes = HATCHES * (plane.x + plane.y);
+    float density = HATCHES * grid_spacing * change(change_x.x + change_x.y, change_y.x + change_y.y);
+    float stripe = clamp((0.22 - to_nearest(stripes)) / density + 0.5, 0.0, 1.0);
+    stripe = mix(0.44, stripe, lines_apart(density));
+    float grey = dot(color, vec3(0.30, 0.59, 0.11));
+    vec3 dimmed = 0.15 * color + 0.27 * grey;
+    return mix(color, dimmed + stripe * HATCH_COLOR, failing);
+}
+#endif
+
+void main() {
+    vec3 color = surface_color;
+    vec2 change_x = dFdx(cells);
+    vec2 change_y = dFdy(cells);
+    vec2 pixels = inversesqrt(change_x * change_x + change_y * change_y);   // pixels per cell
+#if defined(CONTOURS) || defined(OVERLAY)
+    float levels = change(dFdx(level), dFdy(level));                        // level sets per pixel
+#endif
+#ifdef OVERLAY
+    color = hatched(color, cells * grid_spacing, level * contour_step, change_x, change_y);
+#endif
+#ifdef CONTOURS
+    color *= 1.0 - 0.42 * clamp(1.0 - to_nearest(level) / levels, 0.0, 1.0) * lines_apart(levels);
+#endif
+    float pixels_per_cell = min(pixels.x, pixels.y);
+    // |d^2 - r^2| / 2r is the distance from the ring where it matters, without a root.
+    vec2 from_goal = cells - goal.xy;
+    float thick = abs(dot(from_goal, from_goal) * goal.z - goal.w) * pixels_per_cell;
+    float light = 0.0;
+#ifdef GRID_LINES
+    vec2 axis = abs(cells) * pixels;
+    thick = min(thick, min(axis.x, axis.y));
+    vec2 grid = vec2(to_nearest(cells.x), to_nearest(cells.y)) * pixels;
+    light = 0.14 * clamp(1.0 - min(grid.x, grid.y), 0.0, 1.0) * clamp(0.4 * pixels_per_cell - 1.0, 0.0, 1.0);
+#endif
+    light = max(light, 0.6 * clamp(1.4 - thick, 0.0, 1.0));
+    color += light;
+#ifdef OVERLAY
+    float boundary = abs(level - certificate.w / contour_step) / levels;
+    float glow = clamp(1.0 - boundary / 7.0, 0.0, 1.0);
+    float line = max(clamp(1.75 - boundary, 0.0, 1.0), 0.30 * glow * glow) * clamp(levels * 700.0, 0.0, 1.0);
+    color = mix(color, BOUNDARY_COLOR, line);
+#endif
+    fragment_color = vec4(color, 1.0);
+}

@@ -1,0 +1,42 @@
+#version 330
+// The critic as a surface: a flat grid whose vertices are made from their number and lifted by the Q-grid.
+// Everything smooth (colour, light) is computed here; the fragment shader only draws lines.
+
+#include "include/height.glsl"
+#include "include/lighting.glsl"
+
+uniform mat4 p3d_ModelViewMatrix;
+uniform mat4 p3d_ProjectionMatrix;
+uniform sampler2D lookup;       // K x 1 colours by height
+uniform int resolution;         // vertices along an axis
+
+#ifdef CPU_HEIGHTS
+in float height;
+#endif
+
+uniform float grid_spacing;     // plane units between grid lines
+uniform float contour_step;     // Q between level sets
+
+out vec2 cells;
+out float level;
+out vec3 surface_color;
+
+void main() {
+    vec2 unit = vec2(gl_VertexID % resolution, gl_VertexID / resolution) / float(resolution - 1);
+    vec2 plane = mix(grid_extent.xz, grid_extent.yw, unit);
+    float q = sample_q(plane);
+#ifndef CPU_HEIGHTS
+    float height = height_of_q(q);
+#endif
+    vec4 position = p3d_ModelViewMatrix * vec4(plane, height, 1.0);
+    gl_Position = p3d_ProjectionMatrix * position;
+
+    cells = plane / grid_spacing;
+    level = q / contour_step;
+    PlaneFrame frame = plane_frame(p3d_ModelViewMatrix);
+    // Colours follow |Q|, the root of the height: as many for the flat floor, where agents end, as for the walls.
+    float texels = float(textureSize(lookup, 0).x);
+    vec3 albedo = textureLod(lookup, vec2((sqrt(height) * (texels - 1.0) + 0.5) / texels, 0.5), 0.0).rgb;
+    vec3 normal = surface_normal(frame, surface_slope(plane));
+    surface_color = lit(albedo, normal, normalize(-position.xyz), frame, 0.16);
+}
