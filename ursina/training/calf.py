@@ -1,13 +1,14 @@
 """The CALF check: who may act, the actor or the nominal stabilizer, for every agent on its own.
 
-Critic As Lyapunov Function in reward form (Osinenko et al., arXiv 2409.09869; relaxed variant arXiv 2405.18118).
-A proposed action a in state s is *certified* when, with (s†, a†, Q†) the pair certified last in this episode,
+Critic As Lyapunov Function in reward form (Osinenko et al., arXiv 2409.09869; relaxed variant arXiv
+2405.18118). A proposed action a in state s is *certified* when, with (s†, a†, Q†) the pair certified last in
+this episode,
 
     Q(s, a) − Q† ≥ ν̄    and    κ_low(‖s‖) ≤ −Q(s, a) ≤ κ_up(‖s‖),    κ(r) = C·r².
 
-−Q then falls along certified pairs by at least ν̄ each time while it stays positive, so only finitely many actions of
-an episode are certified; where all others are π₀'s, π₀ brings the agent to the goal. This is a check after the fact:
-the critic's training is not constrained by it.
+−Q then falls along certified pairs by at least ν̄ each time and stays positive, so only finitely many actions
+of an episode are certified; where all others are π₀'s, π₀ brings the agent to the goal. This is a check after
+the fact: the critic's training is not constrained by it.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class Calf:
         return self.parameters.c_low * squares, self.parameters.c_up * squares
 
     def certifies(self, states: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return (N,) whether pairs of value ``q`` pass the check; never where there is no certificate yet."""
+        """Return (N,) whether pairs of value ``q`` pass the check; none without a certificate does."""
         low, high = self.kappa(np.sqrt((states * states).sum(axis=1)))
         return (q - self.q_certified >= self.parameters.nu_bar) & (low <= -q) & (-q <= high)
 
@@ -105,8 +106,9 @@ class Calf:
     ) -> Selection:
         """Choose one action per agent and update the certificates and P_relax.
 
-        The first action of an episode is the nominal one, and it sets the certificate. The critic is asked once, for
-        all agents. The one random draw per agent that decides between ``relax`` and ``nominal`` gives the mode too.
+        The first action of an episode is the nominal one, and it sets the certificate. The critic is asked
+        once, for all agents. The one random draw per agent that decides between ``relax`` and ``nominal``
+        gives the mode too.
 
         Parameters
         ----------

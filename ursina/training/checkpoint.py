@@ -1,9 +1,9 @@
 """Checkpoints: one safetensors file each, complete or not there at all, and nothing in it is ever executed.
 
 A checkpoint is a nested dictionary of arrays and JSON values. Arrays become tensors named by their path
-(``learner/networks/actor.mu.0.weight``), the rest one JSON text in the file's header, next to a format version and a
-SHA-256 over everything. Files are written aside, synced and renamed, so that a crash at any moment leaves the older
-checkpoints and at most one ignored temporary file.
+(``trainer/learner/networks/actor.mu.0.weight``), the rest one JSON text in the file's header, next to a
+format version and a SHA-256 over everything. Files are written aside, synced and renamed, so that a crash
+at any moment leaves the older checkpoints and at most one ignored temporary file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATTERN = "checkpoint-*.safetensors"
 
 
 class CheckpointError(ValueError):
-    """A file is not a complete checkpoint of this format; the message says in one line what is wrong with it."""
+    """A file is not a complete checkpoint of this format; the message says in one line why."""
 
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
@@ -76,7 +76,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the file and the state of the newest complete checkpoint in a folder, or None if there is none."""
+    """Return file and state of the newest complete checkpoint in a folder, or None if there is none."""
     for path in sorted(folder.glob(PATTERN), reverse=True):
         try:
             return path, load_checkpoint(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -17,8 +17,8 @@ Observation = NDArray[np.float32]
 class SystemEnvironment(gym.Env[Observation, Observation]):
     """One agent in a :class:`~training.systems.System`.
 
-    Observations are the states as float32; the state itself is kept in float64. An episode is *terminated* at the
-    goal and out of bounds, *truncated* at the step limit. ``info["at_goal"]`` tells success.
+    Observations are the states as float32; the state itself is kept in float64. An episode is *terminated* at
+    the goal and out of bounds, *truncated* at the step limit. ``info["at_goal"]`` tells success.
 
     Attributes
     ----------
@@ -27,8 +27,6 @@ class SystemEnvironment(gym.Env[Observation, Observation]):
     episode_steps
         Steps made in the current episode.
     """
-
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
 
     def __init__(self, system: System) -> None:
         self.system = system

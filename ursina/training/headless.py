@@ -9,9 +9,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from config.visualization_config import VisualizationConfig
 from tqdm import tqdm
 
-from config.visualization_config import VisualizationConfig
 from training.run_files import CHECKPOINT_EPISODES, RunFiles
 from training.simulation import make_trainer
 from training.trainer import Trainer
@@ -20,8 +20,8 @@ from training.trainer import Trainer
 def train(config: VisualizationConfig, run_dir: Path) -> Trainer:
     """Train for ``config.episodes`` episodes with a progress bar, and return the trainer.
 
-    Checkpoints are written at the start, every 50 episodes and at the end; Ctrl-C ends the training after the current
-    step.
+    Checkpoints are written at the start, every 50 episodes and at the end; Ctrl-C ends the training after the
+    current step.
 
     Raises
     ------

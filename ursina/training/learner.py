@@ -63,21 +63,21 @@ class SeededReplayBuffer(ReplayBuffer):
 class Learner:
     """Actor, twin critics, their targets and optimizers, and the replay buffer.
 
-    Randomness comes from generators of this object alone: two learners in one process do not disturb each other.
-    States and actions come and go in the system's units.
+    Randomness comes from generators of this object alone: two learners in one process do not disturb each
+    other. States and actions come and go in the system's units.
 
     Attributes
     ----------
     queries, rows
-        How often the critic was asked, and about how many state-action pairs, by purpose. Gradient steps are not
-        counted.
+        How often the critic was asked, and about how many state-action pairs, by purpose. Gradient steps are
+        not counted.
     version
         Number of gradient steps made; the critic changed whenever it grew.
     """
 
     def __init__(self, system: System, parameters: LearningParameters, seed: np.random.SeedSequence) -> None:
-        # Networks this small lose more to waking a second thread than they gain (64-64, batch 128: 2.4 ms a step
-        # with one thread, 2.4-3.5 ms with two, which then are missing for drawing).
+        # Networks this small lose more to waking a second thread than they gain (64-64, batch 128: 2.4 ms a
+        # step with one thread, 2.4-3.5 ms with two, which are then missing for drawing).
         torch.set_num_threads(1)
         buffer_seed, torch_seed = seed.spawn(2)
         self.parameters = parameters
@@ -112,7 +112,7 @@ class Learner:
         return (scaled.numpy() * self._action_bound).astype(np.float64)
 
     def q_values(self, states: Array, actions: Array, purpose: str) -> Array:
-        """Return (N,) min(Q1, Q2) at (N, d) states and (N, m) actions, in one batch counted under ``purpose``."""
+        """Return (N,) min(Q1, Q2) at (N, d) states and (N, m) actions, in one batch, counted by purpose."""
         self.queries[purpose] += 1
         self.rows[purpose] += len(states)
         pairs = np.concatenate([states, actions / self._action_bound], axis=1).astype(np.float32)
@@ -125,8 +125,8 @@ class Learner:
     ) -> None:
         """Store one transition of (d,) states and a (m,) action; the reward is unscaled.
 
-        A truncated transition is stored as a timeout: its target bootstraps from ``next_state``, the last state of
-        the episode.
+        A truncated transition is stored as a timeout: its target bootstraps from ``next_state``, the last
+        state of the episode.
         """
         self.buffer.add(
             state[None].astype(np.float32),
@@ -138,7 +138,7 @@ class Learner:
         )
 
     def gradient_step(self) -> None:
-        """Train once: the critics, and every second time the actor; sets ``critic_loss`` and ``actor_loss``."""
+        """Train once: the critics, every second time the actor too; sets ``critic_loss``, ``actor_loss``."""
         with self._own_torch_rng():
             self.td3.train(gradient_steps=1, batch_size=self.parameters.batch_size)
         losses = self.td3.logger.name_to_value
@@ -157,7 +157,10 @@ class Learner:
             torch.set_rng_state(others)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return networks, optimizers, replay buffer and generators as arrays and JSON values."""
+        """Return networks, optimizers, replay buffer and generators as arrays and JSON values.
+
+        The arrays are views of the live ones: write or copy them before the next gradient step.
+        """
         size = self.buffer.size()
         return {
             "networks": {name: value.numpy() for name, value in self.td3.policy.state_dict().items()},

@@ -24,13 +24,14 @@ class RunFiles:
     folder
         Created if missing.
     resume
-        Continue the run in it. A new run is refused where checkpoints lie, so that none is mixed with an older run's.
+        Continue the run in it. A new run is refused where checkpoints lie, so that none is mixed with an
+        older run's.
 
     Attributes
     ----------
     restored
-        State of the newest complete checkpoint when resuming, else None: killed before its first checkpoint, a
-        resumed run begins anew.
+        State of the newest complete checkpoint when resuming, else None: a run killed before its first
+        checkpoint begins anew.
 
     Raises
     ------

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from config.visualization_config import VisualizationConfig
 from numpy.typing import NDArray
 
-from config.visualization_config import VisualizationConfig
 from training.calf import CalfParameters
 from training.frame_state import FrameState
 from training.run_files import CHECKPOINT_EPISODES, RunFiles
@@ -35,8 +34,9 @@ class _NoProfiler:
 class Simulation:
     """A frame source that trains: each frame is one step of the trainer and one of the swarm.
 
-    The first frame shows the start, or the state resumed from. Everything random comes from ``config.seed``, so equal
-    options give equal frames, except that a resumed run continues as the saved one would have.
+    The first frame shows the start, or the state resumed from. Everything random comes from
+    ``config.seed``, so equal options give equal frames; a resumed run continues as the saved one would
+    have.
 
     Parameters
     ----------

@@ -141,9 +141,9 @@ class Trainer:
     def value(self) -> Value:
         """Ask the critic for Q at the current state and the last action, counted under ``hud``."""
         q = self.learner.q_values(self.state[None], self.action[None], "hud")
-        norm = np.linalg.norm(self.state)
+        norm = np.linalg.norm(self.state[None], axis=1)
         low, high = self.calf.kappa(norm)
-        return Value(float(q[0]), float(norm), float(low), float(high))
+        return Value(float(q[0]), float(norm[0]), float(low[0]), float(high[0]))
 
     def mode_rate(self, mode: Mode) -> float:
         """Return the fraction of the episode's actions that ``mode`` chose; nan before the first."""

@@ -21,17 +21,17 @@ class Transition(NamedTuple):
     rewards: Array
     """(N,) unscaled rewards of the step."""
     terminated: Flags
-    """(N,) true where the episode ended by itself: at the goal or out of bounds. Nothing follows such a state."""
+    """(N,) true where the episode ended by itself, at the goal or out of bounds; no value follows."""
     truncated: Flags
-    """(N,) true where only the step limit cut the episode. Its value goes on: bootstrap from the last state."""
+    """(N,) true where only the step limit cut the episode; its value goes on."""
 
 
 @dataclass(frozen=True)
 class System(ABC):
     """A controlled system ṡ = f(s, a) with a goal, for any number of agents at once.
 
-    All methods take and return float64 arrays with one row per agent: states (N, d), actions (N, m). Rows never
-    influence each other. SI units: metres, seconds, radians.
+    All methods take and return float64 arrays with one row per agent: states (N, d), actions (N, m). Rows
+    never influence each other. SI units: metres, seconds, radians.
     """
 
     name: ClassVar[str]
@@ -105,7 +105,7 @@ class System(ABC):
         """Return ``count`` random start states, (count, d)."""
 
     def step(self, states: Array, actions: Array) -> Array:
-        """Return the states ``dt`` later: one classic Runge-Kutta step with the clipped action held constant."""
+        """Return the states ``dt`` later: one Runge-Kutta step (RK4) with the clipped action held."""
         actions = np.clip(actions, self.action_low, self.action_high)
         h = self.dt
         k1 = self.derivative(states, actions)
@@ -135,7 +135,7 @@ class System(ABC):
         return Transition(after, self.reward(states, clipped), terminated, truncated)
 
     def plane_states(self, points: Array) -> Array:
-        """Return the (M, d) states shown at the plane's (M, 2) points: all further axes at the goal's value."""
+        """Return the (M, d) states shown at the plane's (M, 2) points, all further axes at the goal."""
         states = np.tile(self.goal, (len(points), 1))
         states[:, :2] = points
         return states

@@ -12,9 +12,10 @@ from training.systems.base import Array, Flags, System, wrap_angle
 
 @dataclass(frozen=True)
 class DifferentialDrive(System):
-    """Unicycle: state [x, y, θ] (m, m, rad), action [v, ω] (m/s, rad/s), ẋ = v·cos θ, ẏ = v·sin θ, θ̇ = ω.
+    """Unicycle: state [x, y, θ] (m, m, rad), action [v, ω] (m/s, rad/s).
 
-    Reward −‖(x, y)‖ − 0.1·|θ| − 0.01·‖a‖² a step; the goal is ‖(x, y)‖ ≤ 0.1 and |θ| ≤ 0.1. θ stays in [−π, π).
+    ẋ = v·cos θ, ẏ = v·sin θ, θ̇ = ω, θ wrapped into [−π, π). Reward −‖(x, y)‖ − 0.1·|θ| − 0.01·‖a‖² a step;
+    the goal is ‖(x, y)‖ ≤ 0.1 and |θ| ≤ 0.1.
     """
 
     name: ClassVar[str] = "differential_drive"
@@ -25,10 +26,11 @@ class DifferentialDrive(System):
     goal_angle: ClassVar[float] = 0.1
     heading_axis: ClassVar[int | None] = 2
 
-    # Move to point, then turn. With ρ the distance and α the angle from the heading to the goal, ρ̇ = −v·cos α and
-    # α̇ = −ω + v·sin α/ρ. v = k_ρ·ρ·cos α makes ρ never grow; ω = k_α·α + v·sin α/ρ leaves α̇ = −k_α·α (Aicardi
-    # et al., Closed loop steering of unicycle-like vehicles via Lyapunov techniques, 1995). k_α well above k_ρ turns
-    # the robot before it has driven far. Both loops are of first order, so nothing swings.
+    # Move to point, then turn. With ρ the distance and α the angle from the heading to the goal,
+    # ρ̇ = −v·cos α and α̇ = −ω + v·sin α/ρ. v = k_ρ·ρ·cos α makes ρ never grow; ω = k_α·α + v·sin α/ρ leaves
+    # α̇ = −k_α·α (Aicardi et al., Closed loop steering of unicycle-like vehicles via Lyapunov techniques,
+    # 1995). k_α well above k_ρ turns the robot before it has driven far. All loops are of first order, so
+    # nothing swings.
     rho_gain: ClassVar[float] = 0.8
     alpha_gain: ClassVar[float] = 3.0
     theta_gain: ClassVar[float] = 2.0
@@ -36,24 +38,29 @@ class DifferentialDrive(System):
     turn_radius: ClassVar[float] = 0.08
 
     def derivative(self, states: Array, actions: Array) -> Array:
+        """Return ds/dt, (N, 3)."""
         heading, speed = states[:, 2], actions[:, 0]
         return np.stack([speed * np.cos(heading), speed * np.sin(heading), actions[:, 1]], axis=1)
 
     def normalise(self, states: Array) -> Array:
+        """Return the states with θ wrapped into [−π, π)."""
         states[:, 2] = wrap_angle(states[:, 2])
         return states
 
     def reward(self, states: Array, actions: Array) -> Array:
+        """Return the (N,) unscaled rewards."""
         distance = np.hypot(states[:, 0], states[:, 1])
         effort = actions[:, 0] ** 2 + actions[:, 1] ** 2
         return -distance - 0.1 * np.abs(states[:, 2]) - 0.01 * effort
 
     def at_goal(self, states: Array) -> Flags:
+        """Return (N,) whether the states are inside the goal."""
         near = np.hypot(states[:, 0], states[:, 1]) <= self.goal_radius
         return near & (np.abs(states[:, 2]) <= self.goal_angle)
 
     def out_of_bounds(self, states: Array) -> Flags:
-        return (np.abs(states[:, :2]) > self.position_bound).any(axis=1)
+        """Return (N,) |x| > 5 or |y| > 5."""
+        return np.asarray((np.abs(states[:, :2]) > self.position_bound).any(axis=1))
 
     def nominal_action(self, states: Array) -> Array:
         """Return the (N, 2) actions that drive to the origin and then turn to θ = 0, within the bounds."""
@@ -68,5 +75,6 @@ class DifferentialDrive(System):
         return np.clip(np.stack([speed, turn_rate], axis=1), self.action_low, self.action_high)
 
     def sample_start(self, count: int, rng: np.random.Generator) -> Array:
+        """Return (count, 3) starts: x and y uniform in ±2, θ in ±π."""
         bound = np.array([self.start_bound, self.start_bound, np.pi])
         return rng.uniform(-bound, bound, (count, 3))

@@ -30,15 +30,19 @@ class PointMass(System):
     kd: ClassVar[float] = 2.0 * 2.0**0.5
 
     def derivative(self, states: Array, actions: Array) -> Array:
+        """Return ds/dt, (N, 2)."""
         return np.stack([states[:, 1], actions[:, 0]], axis=1)
 
     def reward(self, states: Array, actions: Array) -> Array:
+        """Return the (N,) unscaled rewards."""
         return -np.hypot(states[:, 0], states[:, 1]) - 0.01 * actions[:, 0] ** 2
 
     def at_goal(self, states: Array) -> Flags:
+        """Return (N,) whether the states are inside the goal."""
         return np.hypot(states[:, 0], states[:, 1]) <= self.goal_radius
 
     def out_of_bounds(self, states: Array) -> Flags:
+        """Return (N,) |x| > 5."""
         return np.abs(states[:, 0]) > self.position_bound
 
     def nominal_action(self, states: Array) -> Array:
@@ -47,4 +51,5 @@ class PointMass(System):
         return np.clip(actions, self.action_low, self.action_high)
 
     def sample_start(self, count: int, rng: np.random.Generator) -> Array:
+        """Return (count, 2) starts: x and v uniform in ±2."""
         return rng.uniform(-self.start_bound, self.start_bound, (count, 2))
