@@ -20,7 +20,14 @@ import threading
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from panda3d.core import GeomEnums, GraphicsOutput, GraphicsStateGuardian, PTAInt, Texture
+from panda3d.core import (
+    GeomEnums,
+    GraphicsOutput,
+    GraphicsStateGuardian,
+    LVecBase2i,
+    PTA_LVecBase2i,
+    Texture,
+)
 
 from calf_gpu import raw_gl
 from calf_gpu.slab_target import SlabTarget
@@ -61,8 +68,8 @@ class RecordBuffer:
         To be bound as a shader input; the same object for the life of the buffer.
     upload
         The way in use; a failing ``partial`` turns into ``whole`` with a warning.
-    stamp
-        Shader input (int): the ``stamp`` of the newest write that the frame being drawn sees.
+    newest
+        Shader input (ivec2): slot and stamp of the newest write that the frame being drawn sees.
     uploaded_bytes
         Bytes written by raw OpenGL calls so far; Panda3D's statistics count those of the other ways.
 
@@ -83,14 +90,14 @@ class RecordBuffer:
         window = window or first_window()
         self.slots = slots
         self.texture = Texture(name)
-        self.stamp = PTAInt.empty_array(1)
+        self.newest = PTA_LVecBase2i.empty_array(1)
         self.uploaded_bytes = 0
         self._limit = _size_limit(window.get_gsg())
         self._check_size(rows)
         self.upload, why = choose_upload(upload, window, slots)
         self._lock = threading.Lock()
         self._queue: set[int] = set()
-        self._newest = 0
+        self._newest = LVecBase2i(0, 0)
         self._raw: raw_gl.RawGL | None = None
         self._target = SlabTarget(self.texture, window) if self.upload == "fbo" else None
         self._records = self._allocate(rows)
@@ -119,7 +126,7 @@ class RecordBuffer:
         records
             (rows, 4) numbers.
         stamp
-            Shown to the shaders by :attr:`stamp` from the frame on that sees this write.
+            A number shown to shaders by :attr:`newest` from the frame on that sees this write.
 
         Raises
         ------
@@ -133,7 +140,7 @@ class RecordBuffer:
             raise ValueError(f"records must have the shape ({self.rows}, {FLOATS}), got {values.shape}")
         with self._lock:
             self._records[slot] = values
-            self._newest = stamp
+            self._newest = LVecBase2i(slot, stamp)
             if self.upload == "partial":
                 self._queue.add(slot)
             elif self._target is None:
@@ -162,7 +169,7 @@ class RecordBuffer:
     def flush(self, gsg: GraphicsStateGuardian) -> int:
         """Send the queued slots and return their bytes; called in the drawing thread before each frame."""
         with self._lock:
-            self.stamp.set_element(0, self._newest)
+            self.newest.set_element(0, self._newest)
             if self._target is not None:
                 self._target.drawn()
             if not self._queue:

@@ -26,14 +26,14 @@ uniform samplerBuffer records;
 vec4 fetch(ivec2 cell, int rows) { return texelFetch(records, cell.y * rows + cell.x); }
 #endif
 uniform ivec2 table;    // rows, slots
-uniform int stamp;
+uniform ivec2 newest;
 out vec4 color;
 void main() {
     ivec2 cell = ivec2(gl_FragCoord.xy);
     if (cell.x < table.x && cell.y < table.y)
         color = fetch(cell, table.x);
     else
-        color = vec4(float(stamp));
+        color = vec4(newest, 0, 0);
 }
 """
 
@@ -69,7 +69,9 @@ class Reader:
         define = "#define IN_2D\n" if self.table.upload == "fbo" else ""
         fragment = FRAGMENT.replace("#version 330\n", "#version 330\n" + define)
         self.screen.set_shader(Shader.make(Shader.SL_GLSL, VERTEX, fragment))
-        self.screen.set_shader_inputs(records=self.table.texture, stamp=self.table.stamp, table=(rows, slots))
+        self.screen.set_shader_inputs(
+            records=self.table.texture, newest=self.table.newest, table=(rows, slots)
+        )
         self.screen.set_depth_test(False)
         self.screen.reparent_to(self.offscreen.scene)
 
@@ -77,8 +79,9 @@ class Reader:
         """(slots, rows, 4) as the shader sees it."""
         return self._draw()[: self.table.slots, : self.table.rows]
 
-    def stamp(self) -> int:
-        return int(self._draw()[-1, -1, 0])
+    def newest(self) -> tuple[int, int]:
+        """(slot, stamp) of the newest write."""
+        return tuple(self._draw()[-1, -1, :2].astype(int))
 
     def _draw(self) -> np.ndarray:
         self.screen.set_shader_input("table", (self.table.rows, self.table.slots))
@@ -162,11 +165,11 @@ def test_writes_while_hidden_show_up_later(reader, upload):
 
 
 @ALL_UPLOADS
-def test_stamp_of_the_newest_write_reaches_the_shader(reader, upload):
+def test_slot_and_stamp_of_the_newest_write_reach_the_shader(reader, upload):
     shown = reader(upload)
     for stamp in (5, 6, 11):
         shown.table.write(stamp % SLOTS, np.ones((ROWS, 4)), stamp)
-        assert shown.stamp() == stamp
+        assert shown.newest() == (stamp % SLOTS, stamp)
 
 
 @pytest.mark.parametrize("slots", [3, 400])

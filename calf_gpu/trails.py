@@ -1,0 +1,186 @@
+"""The trails of all agents: one ring of records on the GPU, of which a step writes one slot, and one draw call."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from panda3d.core import (
+    Geom,
+    GeomLinestrips,
+    GeomNode,
+    GeomTristrips,
+    GeomVertexData,
+    GeomVertexFormat,
+    GraphicsOutput,
+    NodePath,
+    OmniBoundingVolume,
+    TransparencyAttrib,
+)
+
+from calf_gpu.programs import ProgramSwitch
+from calf_gpu.qgrid import QGrid
+from calf_gpu.record_buffer import RecordBuffer
+from calf_gpu.uploads import uploads_of
+
+STYLES = ("ribbon", "line")
+
+
+class TrailRing:
+    """The last steps of every agent, drawn on the surface of a Q-grid as it is now.
+
+    Heights are sampled when the trails are drawn, so they follow every change of the critic. Trails fade with age,
+    are coloured by the mode of each step, and break where an agent respawns.
+
+    Parameters
+    ----------
+    grid
+        The surface that the trails lie on.
+    agents
+        Number of trails, at least 1.
+    length
+        Steps that a trail reaches back, at least 1.
+    style
+        ``ribbon`` (bands of `width_px` with soft edges) or ``line`` (one pixel, several times cheaper).
+    width_px
+        Width of the ribbons in pixels; that of highlighted agents is half as much again.
+    decimation
+        Draw the points at absolute steps that are multiples of this, and the head. A trail that is younger than
+        that many steps is not drawn.
+    upload
+        See :class:`~calf_gpu.record_buffer.RecordBuffer`.
+    window
+        The window that shows the scene; by default the first one that is open.
+
+    Attributes
+    ----------
+    root
+        The node to put into the scene; plane axes are its x and y, height its z.
+    records
+        The ring on the GPU, one row an agent, `length` + 1 slots.
+
+    Raises
+    ------
+    ValueError
+        An impossible number or name, or more records than the context can hold.
+    """
+
+    def __init__(
+        self,
+        grid: QGrid,
+        agents: int,
+        length: int,
+        style: str = "ribbon",
+        width_px: float = 2.5,
+        decimation: int = 1,
+        upload: str = "auto",
+        window: GraphicsOutput | None = None,
+    ) -> None:
+        if style not in STYLES:
+            raise ValueError(f"trail style must be one of {', '.join(STYLES)}, got {style!r}")
+        if length < 1 or not 1 <= decimation <= length or not width_px > 0:
+            raise ValueError(
+                "trails need length >= 1, 1 <= decimation <= length and width > 0, "
+                f"got {length}, {decimation} and {width_px}"
+            )
+        self.length = length
+        self.decimation = decimation
+        self.records = RecordBuffer(agents, length + 1, upload, window, name="trail_records")
+        self._step = length  # so that steps before the first one have numbers from 0 on
+        self._times = np.full(agents, -1.0, np.float32)
+        node = GeomNode("trails")
+        points = length // decimation + 1
+        node.add_geom(
+            _strip(2 * points, GeomTristrips) if style == "ribbon" else _strip(points, GeomLinestrips)
+        )
+        node.set_bounds(OmniBoundingVolume())
+        node.set_final(True)
+        self.root = NodePath(node)
+        self.root.set_two_sided(True)
+        self.root.set_transparency(TransparencyAttrib.M_alpha, 1)
+        self.root.set_depth_write(False)
+        self.root.set_bin("fixed", 20)
+        grid.bind(self.root)
+        self.root.set_shader_inputs(
+            trail_records=self.records.texture,
+            trail_head=self.records.newest,
+            trail_slots=self.records.slots,
+            trail_points=points,
+            trail_stride=decimation,
+            viewport=uploads_of(window).viewport,
+            ribbon_width=float(width_px),
+        )
+        self._show_agents()
+        self.program = ProgramSwitch(self.root, "trails")
+        storage = {"RECORDS_IN_2D": 1} if self.records.upload == "fbo" else {}
+        self.program.use({**storage, style.upper(): 1})
+
+    @property
+    def agents(self) -> int:
+        """Number of trails."""
+        return len(self._times)
+
+    def push(self, points: ArrayLike, codes: ArrayLike, respawned: ArrayLike | None = None) -> None:
+        """Add one step to every trail; 16 bytes an agent go to the GPU.
+
+        Parameters
+        ----------
+        points
+            (N, 2) plane coordinates of all agents.
+        codes
+            (N,) modes of the actions that led there, + 4 for highlighted agents
+            (:func:`~calf_gpu.palette.encode`).
+        respawned
+            (N,) true where an episode starts with this step: no line joins it to the agent's last one.
+
+        Raises
+        ------
+        ValueError
+            Arrays of another number of agents.
+        """
+        points = np.asarray(points)
+        if points.shape != (self.agents, 2):
+            raise ValueError(f"points must have the shape ({self.agents}, 2), got {points.shape}")
+        self._times += 1.0
+        if respawned is not None:
+            self._times[np.asarray(respawned, bool)] = 0.0
+        slab = np.empty((self.agents, 4), np.float32)
+        slab[:, :2] = points
+        slab[:, 2] = self._times
+        slab[:, 3] = codes
+        self._step += 1
+        since_multiple = (self._step - 1) % self.decimation + 1
+        self.records.write(self._step % self.records.slots, slab, since_multiple)
+
+    def resize(self, agents: int) -> None:
+        """Add agents at the end, without trails, or remove the last ones; the others keep their trails."""
+        self.records.resize(agents)
+        times = np.full(agents, -1.0, np.float32)
+        kept = min(agents, self.agents)
+        times[:kept] = self._times[:kept]
+        self._times = times
+        self._show_agents()
+
+    def set_width(self, width_px: float) -> None:
+        """Change the width of ribbons, in pixels."""
+        self.root.set_shader_input("ribbon_width", float(width_px))
+
+    def close(self) -> None:
+        """Release what belongs to the trails besides the node."""
+        self.root.remove_node()
+        self.records.close()
+
+    def _show_agents(self) -> None:
+        self.root.set_instance_count(self.agents)
+        self.root.set_shader_input("trail_rows", self.agents)
+
+
+def _strip(vertices: int, kind: type[GeomTristrips] | type[GeomLinestrips]) -> Geom:
+    """One strip of vertices without any data."""
+    data = GeomVertexData("trails", GeomVertexFormat.get_empty(), Geom.UH_static)
+    data.unclean_set_num_rows(vertices)
+    strip = kind(Geom.UH_static)
+    strip.add_next_vertices(vertices)
+    strip.close_primitive()
+    geom = Geom(data)
+    geom.add_primitive(strip)
+    return geom
