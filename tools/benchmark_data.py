@@ -18,6 +18,9 @@ REFERENCE = "baseline"
 Figures = dict[str, float]
 """Figures of a run by name, see :func:`figures`."""
 
+Cell = tuple[str, int]
+"""A variant and its number of agents."""
+
 
 class DataError(ValueError):
     """A file is not what it should be; the text is one line for the user."""
@@ -83,59 +86,81 @@ def figures(profile: Mapping[str, Any]) -> Figures:
     return values
 
 
+class Measurements:
+    """Figures of all successful runs by variant and number of agents, paired by round.
+
+    Parameters
+    ----------
+    runs
+        The ``runs`` of a benchmark file; rounds may be any hashable, equal only for runs that alternated.
+    """
+
+    def __init__(self, runs: Iterable[Mapping[str, Any]]) -> None:
+        self._rounds: dict[Cell, dict[Any, Figures]] = defaultdict(dict)
+        self.errors: dict[Cell, list[str]] = defaultdict(list)
+        for run in runs:
+            cell = (run["variant"], run["agents"])
+            if "error" in run:
+                self._rounds[cell].update({})
+                self.errors[cell].append(run["error"])
+            else:
+                self._rounds[cell][run["round"]] = figures(run["profile"])
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All (variant, agents) in order of first appearance, also those where every run failed."""
+        return list(self._rounds)
+
+    def rounds(self, cell: Cell) -> int:
+        """Return how many runs succeeded."""
+        return len(self._rounds.get(cell, {}))
+
+    def names(self, cell: Cell) -> list[str]:
+        """Return the names of the figures, sorted."""
+        return sorted({name for one in self._rounds.get(cell, {}).values() for name in one})
+
+    def median(self, cell: Cell, name: str) -> float | None:
+        """Return the median of a figure over the rounds, None where it was not measured."""
+        values = [one[name] for one in self._rounds.get(cell, {}).values() if name in one]
+        return median(values) if values else None
+
+    def ratio(self, cell: Cell, reference: Cell, name: str) -> float | None:
+        """Return the median over common rounds of ``cell / reference``; None where there is no such pair."""
+        own, other = self._rounds.get(cell, {}), self._rounds.get(reference, {})
+        pairs = [(own[number].get(name), other[number].get(name)) for number in own.keys() & other.keys()]
+        ratios = [value / divisor for value, divisor in pairs if value is not None and divisor]
+        return median(ratios) if ratios else None
+
+    def spread(self, cell: Cell) -> float | None:
+        """Return the largest over the smallest frame time of the rounds: how unquiet the machine was."""
+        times = [one["frame_ms"] for one in self._rounds.get(cell, {}).values() if "frame_ms" in one]
+        return max(times) / min(times) if times else None
+
+
 def summarize(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return one entry for every variant and number of agents, in order of first appearance.
 
     Returns
     -------
     list of dict
-        ``variant``, ``agents``, ``rounds`` (how many succeeded), ``median`` (every figure's over the rounds),
-        ``ratio`` (of every figure: median over the rounds of the variant's value divided by the baseline's in
-        the same round; zero baselines are left out), ``spread`` (largest over smallest frame time of the
-        rounds) and ``errors`` (texts).
+        ``variant``, ``agents``, ``rounds`` (that succeeded), ``median`` (every figure's over the rounds),
+        ``ratio`` (every figure's to the baseline, :meth:`Measurements.ratio`), ``spread`` and ``errors``.
     """
-    rounds: dict[tuple[str, int], dict[int, Figures]] = defaultdict(dict)
-    errors: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for run in runs:
-        key = (run["variant"], run["agents"])
-        if "error" in run:
-            errors[key].append(run["error"])
-            rounds[key].update({})
-        else:
-            rounds[key][run["round"]] = figures(run["profile"])
-    return [
-        {
-            "variant": variant,
-            "agents": agents,
-            "rounds": len(own),
-            "median": _medians(own.values()),
-            "ratio": paired_ratios(own, rounds.get((REFERENCE, agents), {})),
-            "spread": _spread(own.values()),
-            "errors": errors[variant, agents],
-        }
-        for (variant, agents), own in rounds.items()
-    ]
-
-
-def paired_ratios(own: Mapping[int, Figures], reference: Mapping[int, Figures]) -> Figures:
-    """Return the medians over the common rounds of ``own / reference``, figure by figure."""
-    ratios: dict[str, list[float]] = defaultdict(list)
-    for number in own.keys() & reference.keys():
-        for name, value in own[number].items():
-            divisor = reference[number].get(name, 0.0)
-            if divisor > 0.0:
-                ratios[name].append(value / divisor)
-    return {name: median(values) for name, values in sorted(ratios.items())}
-
-
-def _medians(rounds: Iterable[Figures]) -> Figures:
-    values: dict[str, list[float]] = defaultdict(list)
-    for one in rounds:
-        for name, value in one.items():
-            values[name].append(value)
-    return {name: median(numbers) for name, numbers in sorted(values.items())}
-
-
-def _spread(rounds: Iterable[Figures]) -> float | None:
-    times = [one["frame_ms"] for one in rounds if "frame_ms" in one]
-    return max(times) / min(times) if times else None
+    measured = Measurements(runs)
+    entries = []
+    for cell in measured.cells:
+        variant, agents = cell
+        names = measured.names(cell)
+        ratios = {name: measured.ratio(cell, (REFERENCE, agents), name) for name in names}
+        entries.append(
+            {
+                "variant": variant,
+                "agents": agents,
+                "rounds": measured.rounds(cell),
+                "median": {name: measured.median(cell, name) for name in names},
+                "ratio": {name: ratio for name, ratio in ratios.items() if ratio is not None},
+                "spread": measured.spread(cell),
+                "errors": measured.errors.get(cell, []),
+            }
+        )
+    return entries

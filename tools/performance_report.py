@@ -1,0 +1,113 @@
+"""Turn benchmark files into ``01_BASELINE_METRICS.md`` and ``performance_report.md`` with their charts.
+
+Every figure comes from the files; the same files give the same bytes. Reasons for missed targets are prose and
+come from ``reasons.toml`` beside the measurements (``key = "text"``, keys as in the report).
+
+Examples
+--------
+::
+
+    python tools/performance_report.py                    # all measurements/benchmark*.json
+    python tools/performance_report.py a.json b.json --out /tmp/report
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
+
+from tools.benchmark_data import REFERENCE, DataError, Measurements, load_benchmark  # noqa: E402
+from tools.report_charts import draw_breakdown, draw_frame_times  # noqa: E402
+from tools.report_documents import baseline_document, report_document  # noqa: E402
+from tools.report_targets import AGENTS  # noqa: E402
+
+STAGE = ROOT / "ursina" / "llm" / "stage_4"
+
+
+def merge(benchmarks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs of all files; rounds of different files are never paired with each other."""
+    return [
+        {**run, "round": (number, run["round"])}
+        for number, benchmark in enumerate(benchmarks)
+        for run in benchmark["runs"]
+    ]
+
+
+def read_reasons(path: Path) -> dict[str, str]:
+    """Return the reasons for missed targets by key; none where the file does not exist."""
+    if not path.exists():
+        return {}
+    try:
+        reasons = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{path}: not TOML: {error}") from None
+    for key, text in reasons.items():
+        if not isinstance(text, str):
+            raise DataError(f"{path}: {key} must be a text")
+    return reasons
+
+
+def write_report(files: Sequence[Path], reasons: Mapping[str, str], out: Path) -> list[Path]:
+    """Write both documents and three charts below ``out`` and return their paths.
+
+    Raises
+    ------
+    DataError
+        If a file is no benchmark, nothing was measured, or the files come from different machines.
+    """
+    benchmarks = [load_benchmark(path) for path in files]
+    machines = [benchmark.get("machine", {}) for benchmark in benchmarks]
+    for path, machine in zip(files, machines, strict=True):
+        if machine != machines[0]:
+            raise DataError(f"{path}: measured on another machine or with other versions than {files[0]}")
+    measured = Measurements(merge(benchmarks))
+    if not any(measured.rounds(cell) for cell in measured.cells):
+        raise DataError(f"{files[0]}: no successful run to report")
+
+    charts = out / "charts"
+    draw_frame_times(measured, charts / "frame_time.png")
+    variants = [cell for cell in measured.cells if cell[1] == AGENTS]
+    draw_breakdown(measured, variants, [variant for variant, _ in variants], charts / "breakdown.png")
+    counts = sorted(cell for cell in measured.cells if cell[0] == REFERENCE and cell[1] <= 100)
+    draw_breakdown(measured, counts, [str(agents) for _, agents in counts], charts / "baseline_breakdown.png")
+
+    origin = [(path.name, benchmark["options"]) for path, benchmark in zip(files, benchmarks, strict=True)]
+    documents = {
+        "01_BASELINE_METRICS.md": baseline_document(measured, machines[0], origin),
+        "performance_report.md": report_document(measured, machines[0], origin, reasons),
+    }
+    for name, text in documents.items():
+        (out / name).write_text(text, encoding="utf-8")
+    return [out / name for name in documents]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the report; return 0, or 2 with one line on stderr."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE.json")
+    parser.add_argument("--out", type=Path, default=STAGE, metavar="DIR")
+    parser.add_argument(
+        "--reasons", type=Path, default=STAGE / "measurements" / "reasons.toml", metavar="FILE"
+    )
+    options = parser.parse_args(arguments)
+    files = options.files or sorted((STAGE / "measurements").glob("benchmark*.json"))
+    if not files:
+        parser.error(f"no benchmark*.json in {STAGE / 'measurements'}: run tools/benchmark.py first")
+    try:
+        written = write_report(files, read_reasons(options.reasons), options.out)
+    except DataError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    print(*written, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
