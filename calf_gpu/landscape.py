@@ -54,9 +54,8 @@ class Landscape:
         self.resolution = resolution
         self.uploaded_bytes = 0
         self._grid = grid
-        self._cpu_heights = cpu_heights
         self._goal = ((0.0, 0.0), 0.0)
-        self._shown = {"GRID_LINES": True, "CONTOURS": True, "OVERLAY": False}
+        self._shown = {"GRID_LINES", "CONTOURS"}
         self._vertices = _vertex_data(resolution, cpu_heights)
         node = GeomNode("landscape")
         node.add_geom(_mesh(self._vertices, resolution))
@@ -68,11 +67,16 @@ class Landscape:
         self.root.set_bin("fixed", 0)
         grid.bind(self.root)
         self.root.set_shader_inputs(lookup=lookup, resolution=resolution)
-        self.program = ProgramSwitch(self.root, "landscape")
+        self.program = ProgramSwitch(
+            self.root,
+            "landscape",
+            ("GRID_LINES", "CONTOURS", "OVERLAY"),
+            ("CPU_HEIGHTS",) if cpu_heights else (),
+        )
         self.set_grid_spacing(0.5)
         self.set_contour_step(1.0)
         self.set_certificate(0.0, 0.0, (0.0, 0.0))
-        self._use_program()
+        self.program.use(self._shown)
 
     @property
     def points(self) -> NDArray[np.float32]:
@@ -141,13 +145,10 @@ class Landscape:
         self.uploaded_bytes += column.nbytes
 
     def _show(self, part: str, on: bool) -> None:
-        if self._shown[part] != on:
-            self._shown[part] = on
-            self._use_program()
-
-    def _use_program(self) -> None:
-        defines = {part: 1 for part, on in self._shown.items() if on}
-        self.program.use(defines | ({"CPU_HEIGHTS": 1} if self._cpu_heights else {}))
+        shown = self._shown | {part} if on else self._shown - {part}
+        if shown != self._shown:
+            self._shown = shown
+            self.program.use(shown)
 
 
 def _vertex_data(resolution: int, cpu_heights: bool) -> GeomVertexData:

@@ -118,32 +118,55 @@ class ProgramSwitch:
     Parameters
     ----------
     node
-        Gets the shader.
+        Gets the shader, from the start that with none of the switches on.
     name
         A key of :data:`PROGRAMS`.
+    switches
+        Defines that are turned on and off while running, by :meth:`use`.
+    always
+        Defines that are always on.
     """
 
-    def __init__(self, node: NodePath, name: str) -> None:
+    def __init__(
+        self, node: NodePath, name: str, switches: tuple[str, ...] = (), always: tuple[str, ...] = ()
+    ) -> None:
         self.node = node
         self.name = name
-        self._shaders: dict[tuple[tuple[str, str | int | float], ...], Shader] = {}
-        self._current: tuple[tuple[str, str | int | float], ...] = ()
+        self.current: Defines = {}
+        self._switches = switches
+        self._always = always
+        self._loaded: dict[frozenset[str], tuple[str, Shader]] = {}
+        self.use(())
 
-    def use(self, defines: Defines) -> None:
-        """Draw the node with the variant of these defines."""
-        self._current = tuple(defines.items())
-        if self._current not in self._shaders:
-            self._shaders[self._current] = load_program(self.name, defines)
-        self.node.set_shader(self._shaders[self._current])
+    def use(self, on: Iterable[str]) -> None:
+        """Draw the node with these of the switches on."""
+        self.current = self._defines(on)
+        self.load(self.current)
+        self.node.set_shader(self._loaded[frozenset(self.current)][1])
 
-    def source(self, folder: Path | None = None) -> ProgramSource:
-        """The variant in use, read again, for compiling it aside (:func:`compile_errors`)."""
-        return program_source(self.name, dict(self._current), folder)
+    def reachable(self) -> list[Defines]:
+        """The defines of every variant that :meth:`use` can switch to."""
+        counts = range(len(self._switches) + 1)
+        return [self._defines(on) for count in counts for on in combinations(self._switches, count)]
 
-    def replace(self, source: ProgramSource) -> None:
-        """Draw with a new source of the variant in use; the other variants are read again when next used."""
-        self._shaders = {self._current: source.make()}
-        self.node.set_shader(self._shaders[self._current])
+    def load(self, defines: Defines) -> None:
+        """Read a variant from its files unless it is loaded."""
+        if frozenset(defines) not in self._loaded:
+            self.install(defines, program_source(self.name, defines))
+
+    def install(self, defines: Defines, source: ProgramSource) -> None:
+        """Draw this variant with that source from now on."""
+        self._loaded[frozenset(defines)] = source.vertex.text + source.fragment.text, source.make()
+        if frozenset(defines) == frozenset(self.current):
+            self.node.set_shader(self._loaded[frozenset(defines)][1])
+
+    def text(self, defines: Defines) -> str | None:
+        """Vertex and fragment source, one after the other, that a variant was loaded from."""
+        loaded = self._loaded.get(frozenset(defines))
+        return loaded[0] if loaded else None
+
+    def _defines(self, on: Iterable[str]) -> dict[str, str | int | float]:
+        return dict.fromkeys((*sorted(on), *self._always), 1)
 
 
 def compile_errors(window: GraphicsOutput, sources: Iterable[ProgramSource]) -> dict[str, list[str]]:

@@ -1,0 +1,143 @@
+"""The swarm and the training agent on the surface, all in one instanced draw call."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from panda3d.core import (
+    Geom,
+    GeomEnums,
+    GeomNode,
+    GeomTriangles,
+    GeomVertexData,
+    GeomVertexFormat,
+    GraphicsOutput,
+    NodePath,
+    OmniBoundingVolume,
+    Texture,
+    TransparencyAttrib,
+)
+
+from calf_gpu.programs import ProgramSwitch
+from calf_gpu.qgrid import QGrid
+from calf_gpu.record_buffer import RecordBuffer
+
+SHAPES = ("sphere", "cone")
+VERTICES = 18
+"""Vertices that ``shaders/agents.vert`` makes of an agent: four triangles of shadow, two around the body."""
+
+
+class Agents:
+    """Spheres, or cones with a heading, that rest on the surface of a Q-grid.
+
+    The GPU gets a record of 16 bytes an agent and frame, {first axis, second axis, heading in radians, code};
+    place, height, colour and shape are made of it in the vertex shader. See :func:`calf_gpu.palette.encode` for
+    the code; agents whose code marks them as highlighted are yellow and larger.
+
+    Parameters
+    ----------
+    grid
+        The surface.
+    count
+        Number of agents N, at least 1.
+    shape
+        ``sphere`` or ``cone``; a cone's nose points along the heading, counted from the first axis to the second.
+    radius
+        Of a sphere or of a cone's base, in plane units.
+    cpu_heights
+        Take heights in [0, 1] from :meth:`update` instead of computing them on the GPU; the picture is the same.
+    upload
+        See :class:`~calf_gpu.record_buffer.RecordBuffer`; ``fbo`` is not for single slots.
+    window
+        The window that shows the scene; by default the first one that is open.
+
+    Attributes
+    ----------
+    root
+        The node to put into the scene, under the same parent as the landscape's.
+    records
+        The buffer of the records.
+    """
+
+    def __init__(
+        self,
+        grid: QGrid,
+        count: int,
+        shape: str = "sphere",
+        radius: float = 0.075,
+        cpu_heights: bool = False,
+        upload: str = "auto",
+        window: GraphicsOutput | None = None,
+    ) -> None:
+        if shape not in SHAPES:
+            raise ValueError(f"agent shape must be one of {', '.join(SHAPES)}, got {shape!r}")
+        self.records = RecordBuffer(count, 1, "whole" if upload == "fbo" else upload, window, "agent_records")
+        self._heights = Texture("agent_heights") if cpu_heights else None
+        node = GeomNode("agents")
+        node.add_geom(_geometry())
+        node.set_bounds(OmniBoundingVolume())
+        node.set_final(True)
+        self.root = NodePath(node)
+        self.root.set_two_sided(True)
+        self.root.set_transparency(TransparencyAttrib.M_alpha, 1)
+        self.root.set_bin("fixed", 20)
+        grid.bind(self.root)
+        self.root.set_shader_input("agent_records", self.records.texture)
+        self.set_radius(radius)
+        self._set_count(count)
+        self.program = ProgramSwitch(
+            self.root, "agents", always=(shape.upper(), *(("CPU_HEIGHTS",) if cpu_heights else ()))
+        )
+
+    @property
+    def count(self) -> int:
+        """Number of agents N."""
+        return self.records.rows
+
+    @property
+    def uploaded_bytes(self) -> int:
+        """Bytes of records written by raw OpenGL calls so far."""
+        return self.records.uploaded_bytes
+
+    def update(self, records: NDArray[np.float32], heights: NDArray[np.float32] | None = None) -> None:
+        """Move the agents.
+
+        Parameters
+        ----------
+        records
+            (N, 4) float32 {a0, a1, heading, code}.
+        heights
+            (N,) in [0, 1], needed with `cpu_heights` and ignored without.
+        """
+        self.records.write(0, records)
+        if self._heights is not None:
+            if heights is None:
+                raise ValueError("agents made with cpu_heights need heights in each update")
+            np.frombuffer(self._heights.modify_ram_image(), np.float32)[:] = heights
+
+    def resize(self, count: int) -> None:
+        """Add agents at the end or remove the last ones; new ones show at the origin until the next update."""
+        self.records.resize(count)
+        self._set_count(count)
+
+    def set_radius(self, radius: float) -> None:
+        """Radius in plane units; a uniform."""
+        self.root.set_shader_input("agent_radius", float(radius))
+
+    def _set_count(self, count: int) -> None:
+        self.root.set_instance_count(count)
+        if self._heights is not None:
+            self._heights.setup_buffer_texture(count, Texture.T_float, Texture.F_r32, GeomEnums.UH_dynamic)
+            self.root.set_shader_input("agent_heights", self._heights)
+
+
+def _geometry() -> Geom:
+    """Triangles of :data:`VERTICES` vertices without any data."""
+    data = GeomVertexData("agents", GeomVertexFormat.get_empty(), GeomEnums.UH_static)
+    data.unclean_set_num_rows(VERTICES)
+    triangles = GeomTriangles(GeomEnums.UH_static)
+    triangles.add_next_vertices(VERTICES)
+    triangles.close_primitive()
+    geom = Geom(data)
+    geom.add_primitive(triangles)
+    return geom

@@ -1,0 +1,102 @@
+#version 330
+// One agent an instance, no vertex data: the record gives place, heading and colour. First a fan of triangles
+// draped on the surface (contact shadow), then a quad facing the eye in which the body is traced: a SPHERE, or a
+// CONE lying on the surface with its nose along the heading.
+
+#include "include/height.glsl"
+#include "include/lighting.glsl"
+#include "include/palette.glsl"
+
+uniform mat4 p3d_ModelViewMatrix;
+uniform mat4 p3d_ProjectionMatrix;
+uniform samplerBuffer agent_records;    // a0, a1, heading, code
+#ifdef CPU_HEIGHTS
+uniform samplerBuffer agent_heights;
+#endif
+uniform float agent_radius;             // plane units
+
+out vec3 position;          // view space
+out vec2 offset;            // shadow: from its middle, 1 at the rim
+flat out vec3 body_color;
+flat out vec4 body;         // centre (CONE: of the base) in view space and radius; radius 0: shadow
+flat out vec3 body_axis;    // CONE: from base to nose, in radii
+
+const int SHADOW_VERTICES = 12;
+const float SHADOW_SIZE = 1.9;
+const float HIGHLIGHT_SIZE = 1.4;
+const float MARGIN = 1.25;              // of the quad around a body: perspective and the anti-aliased rim
+const float CONE_LENGTH = 4.0;          // in radii of the base
+const float CONE_BACK = 1.8;            // from the agent's place to the base
+
+vec3 direction_to_eye(vec3 point) {
+    return p3d_ProjectionMatrix[3][3] == 0.0 ? -normalize(point) : vec3(0.0, 0.0, 1.0);
+}
+
+// Corners of four triangles around the middle of the square [-1, 1]^2.
+vec2 fan_corner(int vertex) {
+    int corner = (vertex / 3 + vertex % 3) % 4;
+    vec2 rim = vec2(corner == 0 || corner == 3 ? -1.0 : 1.0, corner < 2 ? -1.0 : 1.0);
+    return vertex % 3 == 2 ? vec2(0.0) : rim;
+}
+
+// Corners of two triangles that fill the square [-1, 1]^2.
+vec2 quad_corner(int vertex) {
+    return vec2(vertex == 1 || vertex > 3 ? 1.0 : -1.0, vertex == 2 || vertex == 3 || vertex == 5 ? 1.0 : -1.0);
+}
+
+// Corner of the smallest quad across the line of sight that covers a body from `start` to `end`.
+vec3 covering_corner(vec2 corner, vec3 start, vec3 end, float radius) {
+    vec3 middle = 0.5 * (start + end);
+    vec3 eye = direction_to_eye(middle);
+    vec3 reach = 0.5 * (end - start);
+    reach -= dot(reach, eye) * eye;
+    float half_length = length(reach);
+    vec3 fallback = cross(eye, abs(eye.y) < 0.9 ? vec3(0.0, 1.0, 0.0) : vec3(1.0, 0.0, 0.0));
+    vec3 along = half_length > 0.01 * radius ? reach / half_length : normalize(fallback);
+    return middle + corner.x * (half_length + MARGIN * radius) * along
+                  + corner.y * MARGIN * radius * cross(eye, along);
+}
+
+void shadow_vertex(vec4 record, float radius, float unit) {
+    offset = fan_corner(gl_VertexID);
+    // Away from the key light, so that the shadow also says where the light is.
+    vec2 place = record.xy + radius * (SHADOW_SIZE * offset - 0.45 * KEY_LIGHT.xy);
+    position = (p3d_ModelViewMatrix * vec4(place, surface_height(place), 1.0)).xyz;
+    position += 0.12 * radius * unit * direction_to_eye(position);
+}
+
+void body_vertex(vec4 record, float radius, PlaneFrame frame) {
+#ifdef CPU_HEIGHTS
+    float height = texelFetch(agent_heights, gl_InstanceID).r;
+#else
+    float height = surface_height(record.xy);
+#endif
+    vec2 slope = surface_slope(record.xy);
+    vec3 point = (p3d_ModelViewMatrix * vec4(record.xy, height, 1.0)).xyz;
+    vec3 up = surface_normal(frame, slope);
+    body = vec4(point + radius * up, radius);
+    vec2 corner = quad_corner(gl_VertexID - SHADOW_VERTICES);
+#ifdef CONE
+    vec2 heading = vec2(cos(record.z), sin(record.z));
+    vec3 along = normalize(mat3(p3d_ModelViewMatrix) * vec3(heading, dot(slope, heading)));
+    // On its side: the base stands on the surface, the nose points a little down to it.
+    body_axis = CONE_LENGTH * normalize(along - 0.2 * up);
+    body.xyz -= CONE_BACK * radius * along;
+    position = covering_corner(corner, body.xyz, body.xyz + radius * body_axis, radius);
+#else
+    position = covering_corner(corner, body.xyz, body.xyz, radius);
+#endif
+}
+
+void main() {
+    vec4 record = texelFetch(agent_records, gl_InstanceID);
+    PlaneFrame frame = plane_frame(p3d_ModelViewMatrix);
+    float radius = agent_radius * (is_highlighted(record.w) ? HIGHLIGHT_SIZE : 1.0);
+    body_color = code_color(record.w);
+    body = vec4(0.0);
+    body_axis = vec3(0.0);
+    offset = vec2(0.0);
+    if (gl_VertexID < SHADOW_VERTICES) shadow_vertex(record, radius, frame.scale.x);
+    else body_vertex(record, radius * frame.scale.x, frame);
+    gl_Position = p3d_ProjectionMatrix * vec4(position, 1.0);
+}
