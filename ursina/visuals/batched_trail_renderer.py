@@ -1,0 +1,57 @@
+"""The trails of all agents as one draw call: the application's face of the library's trail ring."""
+
+from __future__ import annotations
+
+import numpy as np
+from config.visualization_config import VisualizationConfig
+from numpy.typing import NDArray
+from panda3d.core import NodePath
+
+from calf_gpu.qgrid import QGrid
+from calf_gpu.trails import TrailRing
+from visuals.scene import AgentArrays
+
+
+class BatchedTrailRenderer:
+    """All trails in one ring buffer and one draw call, whatever the number of agents.
+
+    A step sends the newest point of every agent, 16 bytes each; nothing is rebuilt. Heights are not sent at all:
+    the vertex shader samples the surface that is shown now, so trails lie on it after every critic update.
+
+    Parameters
+    ----------
+    parent
+        Node with the plane's axes (z up), scaled to the height of the surface.
+    grid
+        The surface that the trails lie on.
+    agents
+        Number of agents, the training agent included.
+    config
+        Length, style, width, decimation and way of upload.
+    """
+
+    def __init__(self, parent: NodePath, grid: QGrid, agents: int, config: VisualizationConfig) -> None:
+        self.ring = TrailRing(
+            grid,
+            agents,
+            config.trail_length,
+            style=config.trail_style,
+            width_px=config.trail_width,
+            decimation=min(config.trail_decimation, config.trail_length),
+            upload=config.trail_upload,
+        )
+        self.ring.root.reparent_to(parent)
+
+    def push(self, agents: AgentArrays, heights: NDArray[np.floating] | None = None) -> int:
+        """Add one step to every trail; ``heights`` are not needed. No mesh is ever rebuilt: returns 0."""
+        self.ring.push(agents.points, agents.codes, agents.respawned)
+        return 0
+
+    def resize(self, agents: int) -> None:
+        """Add agents at the end, without trails, or remove the last ones; the others keep their trails."""
+        if agents != self.ring.agents:
+            self.ring.resize(agents)
+
+    def close(self) -> None:
+        """Release the ring and take it out of the scene graph."""
+        self.ring.close()

@@ -1,0 +1,252 @@
+"""The scene as entities: one for every agent, grid node and grid line, and meshes of its own for every trail.
+
+This is the structure that the swarm scene replaces, written the way Ursina's manual would have it: models are
+shared, and only what changed is rebuilt. It needs no shader of ours, so it also is what a graphics driver gets
+that cannot run them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from config.visualization_config import VisualizationConfig
+from numpy.typing import NDArray
+from panda3d.core import TransparencyAttrib
+from training.frame_state import FrameState
+from training.systems import System
+from training.visualizer import VisualAgent
+from utils.performance_profiler import PerformanceProfiler
+
+from calf_gpu.qgrid import QGrid
+from ursina import Entity, Mesh, application, destroy
+from visuals import shapes
+from visuals.axes import Axes
+from visuals.batched_trail_renderer import BatchedTrailRenderer
+from visuals.critic_heatmap import CriticHeatmap
+from visuals.line_trail import LINE_LIFT, LineTrails
+from visuals.scene import AgentArrays, Part, Trails, colormap_colors, gather, plane_node
+
+SUBDIVISION = 3
+"""Quads of the surface along a side of a cell, so that it follows the bilinear cells closely."""
+NODE_RADIUS = 0.022
+GOAL_POINTS = 49
+LINE_COLOR = (1.0, 1.0, 1.0, 0.55)
+NODE_COLOR = (0.92, 0.94, 0.97, 1.0)
+
+
+class EntityScene:
+    """Landscape, agents and trails as Ursina entities, moved one by one.
+
+    Parameters
+    ----------
+    config, system, profiler
+        Options, what is shown, and who times the sections ``agents``, ``trails`` and ``heatmap``.
+    loop
+        Ask for the height of every agent on its own instead of all at once.
+    ring
+        Draw the trails from the trail ring, which needs shaders, instead of a mesh per agent.
+    """
+
+    def __init__(
+        self,
+        config: VisualizationConfig,
+        system: System,
+        profiler: PerformanceProfiler,
+        loop: bool = True,
+        ring: bool = False,
+    ) -> None:
+        self.heatmap = CriticHeatmap(system.plane_extent)
+        self.agents: list[VisualAgent] = []
+        self._config = config
+        self._system = system
+        self._profiler = profiler
+        self._loop = loop
+        self._last_step = -1
+        self.root = Entity(name="entity_scene")
+        self._axes = Axes(self.root, system, config.height_scale)
+        self._surface = _Surface(self.root, self.heatmap, config)
+        self._grid = _GridEntities(self.root, self.heatmap, config.height_scale)
+        self._goal = _GoalRing(self.root, system, self.heatmap, config.height_scale)
+        self._agents_root = Entity(parent=self.root, name="agents")
+        self._shape = shapes.sphere(16, 10) if system.heading_axis is None else shapes.cone(20)
+        self._texture = QGrid(system.plane_extent) if ring else None
+        count = 1 + config.n_agents
+        self._trails: Trails = (
+            LineTrails(self.root, count, config.trail_length)
+            if self._texture is None
+            else BatchedTrailRenderer(
+                plane_node(self.root, config.height_scale), self._texture, count, config
+            )
+        )
+
+    def show(self, frame: FrameState) -> None:
+        """Bring the picture up to date with a frame."""
+        with self._profiler.section("heatmap"):
+            self._show_critic(frame)
+        agents = gather(frame, self._system.heading_axis)
+        with self._profiler.section("agents"):
+            self._resize(len(agents.points))
+            heights = self._move_agents(agents)
+        self._axes.face(application.base.cam)
+        if frame.step == self._last_step:
+            return  # paused: the trails have this step already
+        self._last_step = frame.step
+        with self._profiler.section("trails"):
+            for step in frame.earlier:
+                between = gather(step, self._system.heading_axis)
+                self._push_trails(between, self._heights(between.points))
+            self._push_trails(agents, heights)
+
+    def set_visible(self, part: Part, on: bool) -> bool:
+        """Show or hide the landscape or the grid; there is no overlay here."""
+        if part == "landscape":
+            self._surface.entity.visible = on
+        elif part == "grid":
+            self._grid.root.visible = on
+        return part != "overlay"
+
+    def close(self) -> None:
+        """Take everything out of the scene graph."""
+        self._trails.close()
+        self._resize(0)
+        self._axes.close()
+        destroy(self.root)
+
+    def _show_critic(self, frame: FrameState) -> None:
+        """Rebuild what depends on the critic's values, if they are new."""
+        if not self.heatmap.update(frame.q_grid, frame.q_version):
+            return
+        rebuilt = self._surface.rebuild() + self._grid.rebuild() + self._goal.rebuild()
+        self._profiler.count("mesh_updates", rebuilt)
+        if self._texture is not None:
+            self._texture.set(frame.q_grid, frame.q_version)
+            self._texture.set_range(self.heatmap.lo, self.heatmap.hi)
+
+    def _heights(self, points: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Return the (N,) heights of the surface in the world, asked for one by one or all at once."""
+        if not self._loop:
+            return self._config.height_scale * self.heatmap.heights(points)
+        return np.array([self._config.height_scale * self.heatmap.height_of(point) for point in points])
+
+    def _move_agents(self, agents: AgentArrays) -> NDArray[np.floating]:
+        """Put every agent on the surface; return the (N,) heights of the surface under them."""
+        heights = self._heights(agents.points)
+        radius = self._config.agent_size
+        rows = zip(self.agents, agents.points, heights, agents.headings, agents.codes, strict=True)
+        for agent, (a0, a1), height, heading, code in rows:
+            agent.place(float(a0), float(height) + radius, float(a1), float(heading))
+            agent.show_code(int(code))
+        return heights
+
+    def _push_trails(self, agents: AgentArrays, heights: NDArray[np.floating]) -> None:
+        self._profiler.count("mesh_updates", self._trails.push(agents, heights + LINE_LIFT))
+
+    def _resize(self, count: int) -> None:
+        """Add or remove agents and their trails at the end."""
+        if count == len(self.agents):
+            return
+        while len(self.agents) > count:
+            destroy(self.agents.pop())
+        while len(self.agents) < count:
+            agent = VisualAgent(self._agents_root, shapes.copy(self._shape), self._config.agent_size)
+            self.agents.append(agent)
+        if count:
+            self._trails.resize(count)
+
+
+class _Surface:
+    """The landscape: a mesh coloured and lit by its vertices."""
+
+    def __init__(self, parent: Entity, heatmap: CriticHeatmap, config: VisualizationConfig) -> None:
+        self._heatmap = heatmap
+        self._scale = config.height_scale
+        self._lookup = colormap_colors(config.colormap)
+        self.mesh = Mesh(static=False)
+        self.entity = Entity(parent=parent, model=self.mesh, double_sided=True)
+        self.mesh.set_transparency(TransparencyAttrib.M_none)
+
+    def rebuild(self) -> int:
+        """Take the heights of the newest critic; return the number of meshes rebuilt."""
+        points, shape = surface_points(self._heatmap)
+        heights = self._heatmap.heights(points).reshape(shape)
+        slope1, slope0 = np.gradient(
+            self._scale * heights, points[:: shape[1], 1], points[: shape[1], 0], edge_order=1
+        )
+        normals = np.stack([-slope0, -slope1, np.ones(shape)], axis=-1).reshape(-1, 3)
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+        # Colours follow the root of the height, as in shaders/landscape.vert.
+        colors = self._lookup[np.rint(np.sqrt(heights.ravel()) * (len(self._lookup) - 1)).astype(np.intp)]
+        self.mesh.vertices = shapes.flat_vertices(np.column_stack([points, self._scale * heights.ravel()]))
+        self.mesh.triangles = np.ascontiguousarray(shapes.grid_triangles(*shape), np.uint32).ravel()
+        self.mesh.colors = shapes.flat_colors(colors * shapes.light(normals))
+        self.mesh.generate()
+        return 1
+
+
+class _GridEntities:
+    """A sphere for every node of the Q-grid and a line for each of its rows and columns."""
+
+    def __init__(self, parent: Entity, heatmap: CriticHeatmap, height_scale: float) -> None:
+        self.root = Entity(parent=parent, name="grid")
+        self._heatmap = heatmap
+        self._scale = height_scale
+        self._sphere = shapes.sphere(8, 6)
+        self._nodes: list[Entity] = []
+        self._lines: list[Entity] = []
+
+    def rebuild(self) -> int:
+        """Put nodes and lines on the newest critic; return the number of meshes rebuilt."""
+        rows, columns = self._heatmap.q_grid.shape
+        if (len(self._nodes), len(self._lines)) != (rows * columns, rows + columns):
+            self._make(rows, columns)
+        points, shape = surface_points(self._heatmap)
+        heights = self._scale * self._heatmap.heights(points)
+        surface = np.column_stack([points, heights + LINE_LIFT]).reshape(*shape, 3)
+        for node, (a0, a1, height) in zip(
+            self._nodes, surface[::SUBDIVISION, ::SUBDIVISION].reshape(-1, 3).tolist(), strict=True
+        ):
+            node.set_pos(a0, height, a1)
+        lines = [*surface[::SUBDIVISION], *surface.transpose(1, 0, 2)[::SUBDIVISION]]
+        for line, along in zip(self._lines, lines, strict=True):
+            line.model.vertices = shapes.flat_vertices(along)
+            line.model.generate()
+        return len(lines)
+
+    def _make(self, rows: int, columns: int) -> None:
+        for entity in [*self._nodes, *self._lines]:
+            destroy(entity)
+        self._nodes = [
+            Entity(parent=self.root, model=shapes.copy(self._sphere), scale=NODE_RADIUS, color=NODE_COLOR)
+            for _ in range(rows * columns)
+        ]
+        self._lines = [
+            Entity(parent=self.root, model=Mesh(mode="line", static=False, thickness=1), color=LINE_COLOR)
+            for _ in range(rows + columns)
+        ]
+
+
+class _GoalRing:
+    """A ring around the goal that lies on the surface."""
+
+    def __init__(self, parent: Entity, system: System, heatmap: CriticHeatmap, height_scale: float) -> None:
+        angle = np.linspace(0.0, 2.0 * np.pi, GOAL_POINTS)
+        circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        self._points = system.goal[:2] + system.goal_radius * circle
+        self._heatmap = heatmap
+        self._scale = height_scale
+        self._mesh = Mesh(mode="line", static=False, thickness=2)
+        Entity(parent=parent, model=self._mesh)
+
+    def rebuild(self) -> int:
+        """Lay the ring on the newest critic; return the number of meshes rebuilt."""
+        heights = self._scale * self._heatmap.heights(self._points) + LINE_LIFT
+        self._mesh.vertices = shapes.flat_vertices(np.column_stack([self._points, heights]))
+        self._mesh.generate()
+        return 1
+
+
+def surface_points(heatmap: CriticHeatmap) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """Return the surface's plane points (R·C, 2), row by row, and (R, C); every third is a node of the grid."""
+    x0, x1, y0, y1 = heatmap.extent
+    rows, columns = (SUBDIVISION * (count - 1) + 1 for count in heatmap.q_grid.shape)
+    a0, a1 = np.meshgrid(np.linspace(x0, x1, columns), np.linspace(y0, y1, rows))
+    return np.column_stack([a0.ravel(), a1.ravel()]), (rows, columns)

@@ -1,0 +1,125 @@
+"""Text in the world that always faces the camera: one draw call, on any OpenGL.
+
+The few hundred vertices are moved on the CPU when the camera has turned, and only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from panda3d.core import (
+    Geom,
+    GeomEnums,
+    GeomNode,
+    GeomTriangles,
+    GeomVertexArrayFormat,
+    GeomVertexData,
+    GeomVertexFormat,
+    NodePath,
+    OmniBoundingVolume,
+    SamplerState,
+    TransparencyAttrib,
+)
+
+from visuals.glyph_atlas import Color, GlyphAtlas, Run
+
+GLYPH_PX = 30
+CAP_HEIGHT = 0.73
+"""Height of a capital letter over the font size."""
+
+
+Align = Literal["left", "right", "center"]
+
+
+class Label(NamedTuple):
+    """A line of text at a place in the world."""
+
+    text: str
+    position: tuple[float, float, float]
+    """In the axes of the text's parent: the anchor, at half the height of a capital letter."""
+    size: float
+    """Font size in units of the world."""
+    color: Color
+    align: Align = "center"
+
+
+class FacingText:
+    """Labels that face the camera.
+
+    Parameters
+    ----------
+    parent
+        Node with Ursina's axes, not scaled.
+    labels
+        What is written; at least one visible character.
+    atlas
+        Where glyphs come from; it can be shared between texts.
+    """
+
+    def __init__(self, parent: NodePath, labels: Sequence[Label], atlas: GlyphAtlas) -> None:
+        quads, anchors, offsets = [], [], []
+        for label in labels:
+            glyphs = atlas.runs([Run(0.0, 0.0, label.text, label.color, "text", label.align)])
+            pixels = glyphs["position"][..., :2]
+            quads.append(glyphs)
+            offsets.append(
+                pixels * [1.0, -1.0] * (label.size / GLYPH_PX) - [0.0, 0.5 * CAP_HEIGHT * label.size]
+            )
+            anchors.append(np.broadcast_to(np.array(label.position), (*pixels.shape[:2], 3)))
+        self._vertices = np.concatenate(quads).reshape(-1)
+        self._anchors = np.concatenate(anchors).reshape(-1, 3)
+        self._offsets = np.concatenate(offsets).reshape(-1, 2)
+        self._directions: tuple[float, ...] = ()
+        self._node = GeomNode("text")
+        self._node.add_geom(_quads(len(self._vertices) // 4))
+        self._node.set_bounds(OmniBoundingVolume())
+        self._node.set_final(True)
+        self.root = parent.attach_new_node(self._node)
+        self.root.set_texture(atlas.texture, 1)
+        self.root.set_transparency(TransparencyAttrib.M_alpha)
+        self.root.set_two_sided(True)
+
+    def face(self, camera: NodePath) -> None:
+        """Turn all labels towards a camera."""
+        view = camera.get_mat(self.root)
+        right, up = view.get_row3(0).normalized(), view.get_row3(1).normalized()
+        directions = (*right, *up)
+        if directions == self._directions:
+            return
+        self._directions = directions
+        self._vertices["position"] = self._anchors + self._offsets @ np.array([right, up])
+        data = self._node.modify_geom(0).modify_vertex_data()
+        data.modify_array_handle(0).copy_data_from(self._vertices.tobytes())
+
+
+def make_atlas() -> GlyphAtlas:
+    """Return glyphs for text in the world: filtered, because it is seen at any size."""
+    atlas = GlyphAtlas(GLYPH_PX, GLYPH_PX, 1)
+    atlas.texture.set_minfilter(SamplerState.FT_linear)
+    atlas.texture.set_magfilter(SamplerState.FT_linear)
+    return atlas
+
+
+def _quads(count: int) -> Geom:
+    """Return a geometry of ``count`` quads of :data:`~visuals.glyph_atlas.VERTEX` corners, not yet placed."""
+    columns = GeomVertexArrayFormat()
+    columns.add_column("vertex", 3, GeomEnums.NT_float32, GeomEnums.C_point)
+    columns.add_column("color", 4, GeomEnums.NT_uint8, GeomEnums.C_color)
+    columns.add_column("texcoord", 2, GeomEnums.NT_float32, GeomEnums.C_texcoord)
+    data = GeomVertexData(
+        "text", GeomVertexFormat.register_format(GeomVertexFormat(columns)), GeomEnums.UH_dynamic
+    )
+    data.set_num_rows(4 * count)
+    corners: NDArray[np.uint32] = np.array([0, 1, 2, 0, 2, 3], np.uint32)
+    indices = np.arange(count, dtype=np.uint32)[:, np.newaxis] * 4 + corners
+    triangles = GeomTriangles(GeomEnums.UH_static)
+    triangles.set_index_type(GeomEnums.NT_uint32)
+    array = triangles.modify_vertices()
+    array.unclean_set_num_rows(indices.size)
+    array.modify_handle().copy_data_from(indices.astype(np.uint32).tobytes())
+    geom = Geom(data)
+    geom.add_primitive(triangles)
+    return geom

@@ -1,0 +1,144 @@
+"""What every scene can do, the arrays that scenes take out of a frame, and the choice of the scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from config.visualization_config import VisualizationConfig
+from numpy.typing import NDArray
+from panda3d.core import (
+    CS_zup_right,
+    GraphicsStateGuardian,
+    LMatrix4f,
+    NodePath,
+    get_default_coordinate_system,
+)
+from training.frame_state import FrameState, SwarmStep
+from training.systems import System
+from utils.performance_profiler import PerformanceProfiler
+
+from calf_gpu.palette import encode
+from visuals.critic_heatmap import CriticHeatmap
+
+Part = Literal["landscape", "grid", "overlay"]
+
+
+class Scene(Protocol):
+    """The world as one picture: landscape, agents, trails and axes. The HUD is not part of it."""
+
+    root: NodePath
+    """Node of everything, in Ursina's axes: (first state axis, height, second state axis)."""
+    heatmap: CriticHeatmap
+    """The newest Q-grid and its range."""
+
+    def show(self, frame: FrameState) -> None:
+        """Bring the picture up to date; agents that joined or left are added or removed at the end."""
+
+    def set_visible(self, part: Part, on: bool) -> bool:
+        """Show or hide a part; return false if this scene does not have it."""
+
+    def close(self) -> None:
+        """Take everything out of the scene graph."""
+
+
+@dataclass(frozen=True)
+class AgentArrays:
+    """All agents of a frame: the training agent first, then the swarm; M = N + 1."""
+
+    points: NDArray[np.float32]
+    """(M, 2) plane coordinates."""
+    headings: NDArray[np.float32]
+    """(M,) radians, 0 where the system has no heading."""
+    modes: NDArray[np.uint8]
+    """(M,) who chose the last action."""
+    codes: NDArray[np.float32]
+    """(M,) mode, plus 4 for the training agent: what records on the GPU hold."""
+    respawned: NDArray[np.bool_]
+    """(M,) true where an episode starts with this frame."""
+
+
+class Trails(Protocol):
+    """The trails of all agents, whatever draws them."""
+
+    def push(self, agents: AgentArrays, heights: NDArray[np.floating]) -> int:
+        """Add a point to every trail and return the number of meshes rebuilt.
+
+        ``heights`` (M,) are those of the surface in the world now; renderers that sample the surface when they
+        draw do without.
+        """
+
+    def resize(self, agents: int) -> None:
+        """Add or remove trails at the end; the others stay."""
+
+    def close(self) -> None:
+        """Take the trails out of the scene graph."""
+
+
+def gather(frame: FrameState | SwarmStep, heading_axis: int | None) -> AgentArrays:
+    """Join the training agent and the swarm of a frame, or of a step between two frames."""
+    count = 1 + len(frame.states)
+    points = np.empty((count, 2), np.float32)
+    points[0] = frame.training_state[:2]
+    points[1:] = frame.states[:, :2]
+    headings = np.zeros(count, np.float32)
+    if heading_axis is not None:
+        headings[0] = frame.training_state[heading_axis]
+        headings[1:] = frame.states[:, heading_axis]
+    modes = np.empty(count, np.uint8)
+    modes[0] = frame.training_mode
+    modes[1:] = frame.modes
+    respawned = np.empty(count, np.bool_)
+    respawned[0] = frame.training_respawned
+    respawned[1:] = frame.respawned
+    highlighted = np.zeros(count, np.bool_)
+    highlighted[0] = True
+    return AgentArrays(points, headings, modes, encode(modes, highlighted), respawned)
+
+
+def plane_node(parent: NodePath, height_scale: float) -> NodePath:
+    """Return a node with the plane's axes (z up, heights in [0, 1]) under one with Ursina's."""
+    node = parent.attach_new_node("plane")
+    to_default = LMatrix4f.convert_mat(CS_zup_right, get_default_coordinate_system())
+    node.set_mat(LMatrix4f.scale_mat(1.0, 1.0, height_scale) * to_default)
+    return node
+
+
+def colormap_colors(name: str, count: int = 256) -> NDArray[np.float32]:
+    """Return ``count`` RGB colours of a Matplotlib colormap, lowest value first, (count, 3).
+
+    Raises
+    ------
+    ValueError
+        If Matplotlib has no colormap of this name; the text lists those it has.
+    """
+    from matplotlib import colormaps  # slow to import, and only wanted here
+
+    if name not in colormaps:
+        known = ", ".join(sorted(known for known in colormaps if not known.endswith("_r")))
+        raise ValueError(f"colormap accepts {known} (each reversed with _r), got {name!r}")
+    return colormaps[name](np.linspace(0.0, 1.0, count))[:, :3].astype(np.float32)
+
+
+def choose_scene(
+    config: VisualizationConfig, system: System, gsg: GraphicsStateGuardian, profiler: PerformanceProfiler
+) -> tuple[Scene, str | None]:
+    """Return the scene that the options ask for, and a line of notice if the context made it another one.
+
+    ``heights=loop`` is the entity scene, the others the swarm scene. A context without what the shaders need
+    gets the entity scene with one vectorised height query a frame.
+    """
+    from calf_gpu.context import missing_features  # the scenes are imported late: they import this module
+
+    from visuals.entity_scene import EntityScene
+    from visuals.swarm_scene import SwarmScene
+
+    shaders_wanted = config.heights != "loop" or config.trails == "ring"
+    missing = missing_features(gsg) if shaders_wanted else []
+    if missing:
+        notice = f"this OpenGL context lacks {', '.join(missing)}: heights by NumPy, a mesh per trail"
+        return EntityScene(config, system, profiler, loop=config.heights == "loop", ring=False), notice
+    if config.heights == "loop":
+        return EntityScene(config, system, profiler, loop=True, ring=config.trails == "ring"), None
+    return SwarmScene(config, system, profiler), None
