@@ -80,7 +80,7 @@ class Agents:
         self.root = NodePath(node)
         self.root.set_two_sided(True)
         self.root.set_transparency(TransparencyAttrib.M_alpha, 1)
-        self.root.set_bin("fixed", 20)
+        self.root.set_bin("fixed", 30)
         grid.bind(self.root)
         self.root.set_shader_input("agent_records", self.records.texture)
         self.set_radius(radius)

@@ -6,6 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from panda3d.core import SamplerState, Texture
 
+_VIRIDIS = (
+    "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c "
+    "1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725"
+)
+
+DEFAULT_COLORS = np.array([list(bytes.fromhex(entry)) for entry in _VIRIDIS.split()], np.float32) / 255
+"""(17, 3) anchors of matplotlib's viridis: perceptually uniform, safe for colour-blind readers."""
+
 
 def lookup_texture(colors: ArrayLike) -> Texture:
     """Make a lookup texture of a colour table, interpolated linearly between its entries.
