@@ -79,9 +79,12 @@ class Simulation:
             self._load_state_dict(self._files.restored)
         else:
             self._value = self.trainer.value()
+        self._kept_episodes = self.trainer.episode
+        self._training_respawned = self.trainer.respawned
         if self._q_version < 0:
             self._evaluate_grid()
         self._frame = self._published()
+        self._training_respawned = False
         self._shown = False
         self._save()
 
@@ -103,7 +106,9 @@ class Simulation:
     def next_frame(self) -> FrameState:
         """Advance one step and return the new frame state; while paused the last one again."""
         if self._shown and not self._paused:
-            self._advance()
+            self.train_step()
+            self.swarm_step()
+            self.keep_episode()
         self._shown = True
         return self._frame
 
@@ -136,12 +141,16 @@ class Simulation:
             self._files.close()
             self._files = None
 
-    def _advance(self) -> None:
-        ended = False
-        if not self.finished:
-            with self._profiler.section("training"):
-                self.trainer.step()
-            ended = self.trainer.respawned
+    def train_step(self) -> None:
+        """Make one step of the trainer; does nothing once all episodes are over."""
+        if self.finished:
+            return
+        with self._profiler.section("training"):
+            self.trainer.step()
+        self._training_respawned |= self.trainer.respawned
+
+    def swarm_step(self) -> FrameState:
+        """Make one step of the swarm and return the frame state, with critic values that are due taken anew."""
         with self._profiler.section("swarm"):
             self.swarm.step()
             if len(self.swarm) != self._agent_count:
@@ -153,11 +162,21 @@ class Simulation:
         ):
             with self._profiler.section("heatmap"):
                 self._evaluate_grid()
-        if ended or self.config.stats == "every_frame" or self._step % self.config.q_stats_interval == 0:
+        if (
+            self._training_respawned
+            or self.config.stats == "every_frame"
+            or self._step % self.config.q_stats_interval == 0
+        ):
             with self._profiler.section("ui"):
                 self._value = self.trainer.value()
         self._frame = self._published()
-        if ended:
+        self._training_respawned = False
+        return self._frame
+
+    def keep_episode(self) -> None:
+        """Write what an episode that ended with the last step leaves: scalars, plot and, if due, a checkpoint."""
+        if self.trainer.episode > self._kept_episodes:
+            self._kept_episodes = self.trainer.episode
             self._episode_ended()
 
     def _episode_ended(self) -> None:
@@ -190,7 +209,7 @@ class Simulation:
             respawned=self.swarm.respawned.copy(),
             training_state=self.trainer.state.astype(np.float32),
             training_mode=int(self.trainer.mode),
-            training_respawned=self.trainer.respawned,
+            training_respawned=self._training_respawned,
             stats=self.trainer.stats(self._value, self._phase),
         )
 
