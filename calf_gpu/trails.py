@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from panda3d.core import (
     Geom,
     GeomLinestrips,
@@ -23,6 +23,12 @@ from calf_gpu.record_buffer import RecordBuffer
 from calf_gpu.uploads import uploads_of
 
 STYLES = ("ribbon", "line")
+
+POINT_BUDGET = {"ribbon": 8_000, "line": 60_000}
+"""Points of all trails together that the automatic decimation aims at: 3 and 40 ms on two slow CPU cores."""
+
+COARSEST = 20
+"""Steps between points that the automatic decimation does not exceed: curves should stay curves."""
 
 
 class TrailRing:
@@ -44,8 +50,9 @@ class TrailRing:
     width_px
         Width of the ribbons in pixels; that of highlighted agents is half as much again.
     decimation
-        Draw the points at absolute steps that are multiples of this, and the head. A trail that is younger than
-        that many steps is not drawn.
+        Draw the points at steps that are multiples of this, which therefore keep still, and the head; 1 draws
+        all. By default as many as :data:`POINT_BUDGET` allows. The first steps of an episode, up to the first
+        such point, are not drawn.
     upload
         See :class:`~calf_gpu.record_buffer.RecordBuffer`.
     window
@@ -57,6 +64,8 @@ class TrailRing:
         The node to put into the scene; plane axes are its x and y, height its z.
     records
         The ring on the GPU, one row an agent, `length` + 1 slots.
+    decimation
+        Steps between drawn points at present.
 
     Raises
     ------
@@ -71,27 +80,24 @@ class TrailRing:
         length: int,
         style: str = "ribbon",
         width_px: float = 2.5,
-        decimation: int = 1,
+        decimation: int | None = None,
         upload: str = "auto",
         window: GraphicsOutput | None = None,
     ) -> None:
         if style not in STYLES:
             raise ValueError(f"trail style must be one of {', '.join(STYLES)}, got {style!r}")
-        if length < 1 or not 1 <= decimation <= length or not width_px > 0:
-            raise ValueError(
-                "trails need length >= 1, 1 <= decimation <= length and width > 0, "
-                f"got {length}, {decimation} and {width_px}"
-            )
+        if length < 1:
+            raise ValueError(f"trail length must be at least 1, got {length}")
+        if decimation is not None and not 1 <= decimation <= length:
+            raise ValueError(f"trail decimation must be in 1..{length} (the length), got {decimation}")
         self.length = length
-        self.decimation = decimation
+        self.style = style
+        self.decimation = 0
+        self._wanted_decimation = decimation
         self.records = RecordBuffer(agents, length + 1, upload, window, name="trail_records")
         self._step = length  # so that steps before the first one have numbers from 0 on
         self._times = np.full(agents, -1.0, np.float32)
         node = GeomNode("trails")
-        points = length // decimation + 1
-        node.add_geom(
-            _strip(2 * points, GeomTristrips) if style == "ribbon" else _strip(points, GeomLinestrips)
-        )
         node.set_bounds(OmniBoundingVolume())
         node.set_final(True)
         self.root = NodePath(node)
@@ -104,15 +110,12 @@ class TrailRing:
             trail_records=self.records.texture,
             trail_head=self.records.newest,
             trail_slots=self.records.slots,
-            trail_points=points,
-            trail_stride=decimation,
             viewport=uploads_of(window).viewport,
-            ribbon_width=float(width_px),
         )
+        self.set_width(width_px)
         self._show_agents()
-        self.program = ProgramSwitch(self.root, "trails")
-        storage = {"RECORDS_IN_2D": 1} if self.records.upload == "fbo" else {}
-        self.program.use({**storage, style.upper(): 1})
+        storage = ("RECORDS_IN_2D",) if self.records.upload == "fbo" else ()
+        self.program = ProgramSwitch(self.root, "trails", always=(style.upper(), *storage))
 
     @property
     def agents(self) -> int:
@@ -161,7 +164,9 @@ class TrailRing:
         self._show_agents()
 
     def set_width(self, width_px: float) -> None:
-        """Change the width of ribbons, in pixels."""
+        """Change the width of ribbons, in pixels > 0."""
+        if not width_px > 0:
+            raise ValueError(f"trail width must be greater than 0 pixels, got {width_px}")
         self.root.set_shader_input("ribbon_width", float(width_px))
 
     def close(self) -> None:
@@ -170,8 +175,24 @@ class TrailRing:
         self.records.close()
 
     def _show_agents(self) -> None:
+        """Draw one instance an agent, each with as many points as the decimation leaves."""
         self.root.set_instance_count(self.agents)
         self.root.set_shader_input("trail_rows", self.agents)
+        decimation = self._wanted_decimation or automatic_decimation(self.style, self.agents, self.length)
+        if decimation == self.decimation:
+            return
+        self.decimation = decimation
+        points = self.length // decimation + 1
+        lines = self.style == "line"
+        node = self.root.node()
+        node.remove_all_geoms()
+        node.add_geom(_strip(points, GeomLinestrips) if lines else _strip(2 * points, GeomTristrips))
+        self.root.set_shader_inputs(trail_points=points, trail_stride=decimation)
+
+
+def automatic_decimation(style: str, agents: int, length: int) -> int:
+    """Return the least decimation that keeps to :data:`POINT_BUDGET`, at most :data:`COARSEST` and `length`."""
+    return min(-(-agents * length // POINT_BUDGET[style]), COARSEST, length)
 
 
 def _strip(vertices: int, kind: type[GeomTristrips] | type[GeomLinestrips]) -> Geom:

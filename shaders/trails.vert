@@ -38,7 +38,8 @@ void main() {
     int age = point_age(point);
     vec4 record = trail_record(gl_InstanceID, age);
     gl_Position = brought_forward(clip_position(record.xy));
-    color = vec4(mode_color(record.w), joins_older(record, point) ? freshness(age) : 0.0);
+    float fresh = freshness(age);
+    color = vec4(mode_color(record.w), joins_older(record, point) ? fresh * fresh : 0.0);
 }
 
 #else
