@@ -20,18 +20,19 @@ class BatchedTrailRenderer:
 
     Parameters
     ----------
-    parent
-        Node with the plane's axes (z up), scaled to the height of the surface.
-    grid
-        The surface that the trails lie on.
-    agents
-        Number of agents, the training agent included.
-    config
-        Length, style, width, decimation and way of upload.
+    ring
+        The library's ring, which knows the surface that the trails lie on.
     """
 
-    def __init__(self, parent: NodePath, grid: QGrid, agents: int, config: VisualizationConfig) -> None:
-        self.ring = TrailRing(
+    def __init__(self, ring: TrailRing) -> None:
+        self.ring = ring
+
+    @classmethod
+    def on_plane(
+        cls, plane: NodePath, grid: QGrid, agents: int, config: VisualizationConfig
+    ) -> BatchedTrailRenderer:
+        """Return trails of their own on the surface of ``grid``, under a node with the plane's axes (z up)."""
+        ring = TrailRing(
             grid,
             agents,
             config.trail_length,
@@ -40,7 +41,8 @@ class BatchedTrailRenderer:
             decimation=min(config.trail_decimation, config.trail_length),
             upload=config.trail_upload,
         )
-        self.ring.root.reparent_to(parent)
+        ring.root.reparent_to(plane)
+        return cls(ring)
 
     def push(self, agents: AgentArrays, heights: NDArray[np.floating] | None = None) -> int:
         """Add one step to every trail; ``heights`` are not needed. No mesh is ever rebuilt: returns 0."""

@@ -73,7 +73,7 @@ class EntityScene:
         self._trails: Trails = (
             LineTrails(self.root, count, config.trail_length)
             if self._texture is None
-            else BatchedTrailRenderer(
+            else BatchedTrailRenderer.on_plane(
                 plane_node(self.root, config.height_scale), self._texture, count, config
             )
         )

@@ -8,21 +8,16 @@ from training.frame_state import FrameState, TrainingStats
 from training.systems import System
 from utils.performance_profiler import PerformanceProfiler
 
-from calf_gpu.agents import Agents
-from calf_gpu.colormap import lookup_texture
-from calf_gpu.landscape import Landscape
-from calf_gpu.qgrid import QGrid
+from calf_gpu.view import SwarmView
 from ursina import Entity, application, destroy
-from visuals.axes import Axes, nice_step
+from visuals.axes import Axes
 from visuals.batched_trail_renderer import BatchedTrailRenderer
 from visuals.critic_heatmap import CriticHeatmap
 from visuals.line_trail import LINE_LIFT, LineTrails
-from visuals.scene import AgentArrays, Part, Trails, colormap_colors, gather, plane_node
+from visuals.scene import AgentArrays, Part, Trails, colormap_colors, gather
 
-RESOLUTION = 129
-"""Vertices of the landscape along an axis: finer than any grid of values that training keeps up with."""
-CONTOURS = 14
-"""Level sets of Q over its range, about."""
+RESOLUTION = 101
+"""Vertices of the landscape along an axis: five a cell on the medium preset."""
 
 
 class SwarmScene:
@@ -43,24 +38,14 @@ class SwarmScene:
         self._on_cpu = config.heights != "gpu"
         self._last_step = -1
         self._certificate: tuple[float, ...] = ()
+        self._records = np.zeros((1 + config.n_agents, 4), np.float32)
         self.root = Entity(name="swarm_scene")
         self._axes = Axes(self.root, system, config.height_scale)
-        plane = plane_node(self.root, config.height_scale)
-        self._grid = QGrid(system.plane_extent, config.grid_size)
-        lookup = lookup_texture(colormap_colors(config.colormap))
-        self._landscape = Landscape(self._grid, RESOLUTION, lookup, cpu_heights=self._on_cpu)
-        self._landscape.root.reparent_to(plane)
-        goal0, goal1 = map(float, system.goal[:2])
-        self._landscape.set_goal((goal0, goal1), system.goal_radius)
-        count = 1 + config.n_agents
-        shape = "sphere" if system.heading_axis is None else "cone"
-        self._agents = Agents(self._grid, count, shape, config.agent_size, cpu_heights=self._on_cpu)
-        self._agents.root.reparent_to(plane)
-        self._records = np.zeros((count, 4), np.float32)
+        self._view = self._make_view()
         self._trails: Trails = (
-            BatchedTrailRenderer(plane, self._grid, count, config)
+            BatchedTrailRenderer(self._view.trails)
             if config.trails == "ring"
-            else LineTrails(self.root, count, config.trail_length)
+            else LineTrails(self.root, len(self._records), config.trail_length)
         )
 
     def show(self, frame: FrameState) -> None:
@@ -82,62 +67,84 @@ class SwarmScene:
 
     def set_visible(self, part: Part, on: bool) -> bool:
         """Show or hide the landscape, its grid lines or the certificate overlay."""
+        landscape = self._view.landscape
         if part == "grid":
-            self._landscape.show_grid_lines(on)
+            landscape.show_grid_lines(on)
         elif part == "overlay":
-            self._landscape.show_overlay(on)
+            landscape.show_overlay(on)
         elif on:
-            self._landscape.root.show()
+            landscape.root.show()
         else:
-            self._landscape.root.hide()
+            landscape.root.hide()
         return True
 
     def close(self) -> None:
         """Release the buffers and take everything out of the scene graph."""
-        self._trails.close()
-        self._agents.records.close()
+        if isinstance(self._trails, LineTrails):
+            self._trails.close()  # the view closes the ring itself
+        self._view.close()
         self._axes.close()
         destroy(self.root)
+
+    def _make_view(self) -> SwarmView:
+        config, system = self._config, self._system
+        ring = config.trails == "ring"
+        view = SwarmView(
+            application.base,
+            system.plane_extent,
+            len(self._records),
+            config.trail_length if ring else 1,
+            shape="sphere" if system.heading_axis is None else "cone",
+            colors=colormap_colors(config.colormap),
+            height_scale=config.height_scale,
+            agent_radius=config.agent_size,
+            resolution=RESOLUTION,
+            cpu_heights=self._on_cpu,
+            trail_style=config.trail_style,
+            trail_width=config.trail_width,
+            trail_decimation=min(config.trail_decimation, config.trail_length) if ring else 1,
+            upload=config.trail_upload,
+        )
+        if not ring:
+            view.trails.root.hide()
+        goal0, goal1 = map(float, system.goal[:2])
+        view.landscape.set_goal((goal0, goal1), system.goal_radius)
+        view.root.reparent_to(self.root)
+        return view
 
     def _show_critic(self, frame: FrameState) -> None:
         """Hand over the critic's values if they are new, and what the overlay needs."""
         self._set_certificate(frame.stats)
-        if not self.heatmap.update(frame.q_grid, frame.q_version):
-            return
-        self._grid.set(frame.q_grid, frame.q_version)
-        self._grid.set_range(self.heatmap.lo, self.heatmap.hi)
-        q_range = float(np.ptp(frame.q_grid))
-        self._landscape.set_contour_step(nice_step(q_range / CONTOURS) if q_range > 0 else 1.0)
-        if self._on_cpu:
-            heights = self.heatmap.heights(self._landscape.points)
-            self._landscape.set_heights(heights.reshape(RESOLUTION, RESOLUTION))
-            self._profiler.count("mesh_updates")
+        if self.heatmap.update(frame.q_grid, frame.q_version):
+            value_range = self.heatmap.lo, self.heatmap.hi
+            self._view.show_critic(frame.q_grid, frame.q_version, value_range)
+            self._profiler.count("mesh_updates", int(self._on_cpu))
 
     def _set_certificate(self, stats: TrainingStats) -> None:
         """Move the live boundary Q = Q† + ν̄ and the κ bounds; the plane's hidden axes stand at the goal's."""
         certificate = (stats.q_certified, stats.nu_bar, *stats.kappa_coefficients)
         if certificate != self._certificate:
             self._certificate = certificate
-            self._landscape.set_certificate(stats.q_certified, stats.nu_bar, stats.kappa_coefficients)
+            self._view.landscape.set_certificate(stats.q_certified, stats.nu_bar, stats.kappa_coefficients)
 
     def _move_agents(self, agents: AgentArrays) -> None:
         self._records[:, :2] = agents.points
         self._records[:, 2] = agents.headings
         self._records[:, 3] = agents.codes
         heights = self.heatmap.heights(agents.points).astype(np.float32) if self._on_cpu else None
-        self._agents.update(self._records, heights)
+        self._view.agents.update(self._records, heights)
 
     def _push_trails(self, agents: AgentArrays) -> None:
         if isinstance(self._trails, BatchedTrailRenderer):
             self._trails.push(agents)
-            return
-        heights = self._config.height_scale * self.heatmap.heights(agents.points) + LINE_LIFT
-        self._profiler.count("mesh_updates", self._trails.push(agents, heights))
+        else:
+            heights = self._config.height_scale * self.heatmap.heights(agents.points) + LINE_LIFT
+            self._profiler.count("mesh_updates", self._trails.push(agents, heights))
 
     def _resize(self, count: int) -> None:
         """Add or remove agents and their trails at the end."""
-        if count == self._agents.count:
+        if count == self._view.agents.count:
             return
-        self._agents.resize(count)
+        self._view.resize(count)
         self._trails.resize(count)
         self._records = np.zeros((count, 4), np.float32)
