@@ -59,7 +59,7 @@ def expand(name: str, folder: Path, defines: Mapping[str, str | int | float] | N
     Parameters
     ----------
     name
-        Main file, relative to `folder`; its first line of code must be ``#version``.
+        Main file, relative to `folder`; its first line must be ``#version``.
     folder
         The shader folder.
     defines
@@ -70,19 +70,12 @@ def expand(name: str, folder: Path, defines: Mapping[str, str | int | float] | N
     ShaderSourceError
         Unknown file, include cycle, malformed include, missing or misplaced ``#version``, impossible define.
     """
-    lines = _expand_file(name, folder, f"{name}:1", (), set())
-    version = next((i for i, (text, _) in enumerate(lines) if _word(text) == "version"), None)
-    if version is None:
-        raise ShaderSourceError(
-            f"{name}:1: no #version line; the first line of a shader must be '#version 330'"
-        )
-    head = [
-        lines[version],
-        *((text, (DEFINES_FILE, i)) for i, text in enumerate(_define_lines(defines or {}), 1)),
-    ]
-    # What stood before #version can only be comments (checked in _expand_file): it moves behind the defines.
-    body = head + lines[:version] + lines[version + 1 :]
-    return ExpandedSource("\n".join(text for text, _ in body) + "\n", tuple(origin for _, origin in body))
+    version, *body = _expand_file(name, folder, f"{name}:1", (), set()) or [("", (name, 1))]
+    if not _is_version(version[0]):
+        raise ShaderSourceError(f"{name}:1: the first line of a shader must be '#version 330'")
+    head = [(text, (DEFINES_FILE, i)) for i, text in enumerate(_define_lines(defines or {}), 1)]
+    lines = [version, *head, *body]
+    return ExpandedSource("\n".join(text for text, _ in lines) + "\n", tuple(origin for _, origin in lines))
 
 
 def _define_lines(defines: Mapping[str, str | int | float]) -> list[str]:
@@ -106,7 +99,6 @@ def _expand_file(
     seen.add(name)
     lines: list[tuple[str, tuple[str, int]]] = []
     in_comment = False
-    code_seen = bool(stack)  # an included file never starts a shader
     for number, text in enumerate(_read(name, folder, asked_at).splitlines(), 1):
         code, in_comment = _strip_comments(text, in_comment)
         directive = _DIRECTIVE.match(code)
@@ -118,10 +110,9 @@ def _expand_file(
                 )
             lines += _expand_file(quoted["name"], folder, f"{name}:{number}", (*stack, name), seen)
         else:
-            if directive and code_seen:
+            if directive and (stack or number > 1):
                 raise ShaderSourceError(f"{name}:{number}: #version must be the first line of a main file")
             lines.append((text, (name, number)))
-        code_seen = code_seen or bool(code.strip())
     return lines
 
 
@@ -137,9 +128,9 @@ def _read(name: str, folder: Path, asked_at: str) -> str:
         ) from None
 
 
-def _word(text: str) -> str | None:
-    match = _DIRECTIVE.match(text)
-    return match["word"] if match else None
+def _is_version(text: str) -> bool:
+    directive = _DIRECTIVE.match(text)
+    return directive is not None and directive["word"] == "version"
 
 
 def _strip_comments(text: str, in_comment: bool) -> tuple[str, bool]:
