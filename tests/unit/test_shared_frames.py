@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -70,14 +70,16 @@ def test_a_published_state_is_read_back(pair):
     assert_step(got, frame(0))
     np.testing.assert_array_equal(got.q_grid, frame(0).q_grid)
     assert (got.step, got.q_version, got.stats, got.earlier) == (0, 0, frame(0).stats, ())
-    assert reader.read(after=0) is None
+    assert reader.read() is None
 
 
 def test_the_steps_between_two_reads_come_along_oldest_first(pair):
     writer, reader = pair
-    for step in range(4):
+    writer.publish(frame(0))
+    reader.read()
+    for step in range(1, 4):
         writer.publish(frame(step))
-    got = reader.read(after=0)
+    got = reader.read()
     assert got is not None and got.step == 3 and len(got.earlier) == 2
     for step, earlier in enumerate(got.earlier, 1):
         assert_step(earlier, frame(step))
@@ -86,9 +88,11 @@ def test_the_steps_between_two_reads_come_along_oldest_first(pair):
 
 def test_after_a_gap_every_trail_is_broken_once(pair):
     writer, reader = pair
-    for step in range(30):
+    writer.publish(frame(0))
+    reader.read()
+    for step in range(1, 30):
         writer.publish(frame(step))
-    got = reader.read(after=3)
+    got = reader.read()
     assert got is not None and got.step == 29
     steps = [*got.earlier, got]
     assert len(steps) == LAYOUT.steps - 1
@@ -100,9 +104,10 @@ def test_after_a_gap_every_trail_is_broken_once(pair):
 def test_a_changed_number_of_agents_keeps_the_starts_of_those_that_stay(pair):
     writer, reader = pair
     writer.publish(frame(0, 20))
+    reader.read()
     writer.publish(frame(1, 20))
     writer.publish(frame(2, 30))
-    got = reader.read(after=0)
+    got = reader.read()
     assert got is not None and got.earlier == () and len(got.states) == 30
     expected = frame(2, 30).respawned
     expected[:20] |= frame(1, 20).respawned
@@ -119,6 +124,18 @@ def test_a_copy_stays_as_it_was(pair):
     assert got is not None
     assert_step(got, frame(0))
     np.testing.assert_array_equal(got.q_grid, frame(0).q_grid)
+
+
+def test_a_state_published_again_replaces_the_first_of_its_step(pair):
+    writer, reader = pair
+    writer.publish(frame(0))
+    writer.publish(frame(1))
+    writer.publish(replace(frame(1), stats=frame(9).stats))
+    got = reader.read()
+    assert got is not None and got.step == 1 and got.stats == frame(9).stats
+    assert len(got.earlier) == 1
+    assert_step(got.earlier[0], frame(0))
+    assert_step(got, frame(1))
 
 
 def test_too_many_agents_are_refused(pair):
@@ -148,7 +165,7 @@ def write_forever(name: str, layout: SharedLayout, seconds: float) -> None:
 
 @pytest.mark.parametrize("seconds", [1.5, pytest.param(30.0, marks=pytest.mark.slow)])
 def test_no_state_is_ever_torn_while_the_writer_runs_flat_out(seconds):
-    """The writer laps the reader all the time: few slots, no pause; every number of a state must be of one step."""
+    """The writer laps the reader all the time: few slots, no pause."""
     layout = SharedLayout(capacity=50, state_dim=3, grid_size=33, steps=4, grids=2)
     reader = SharedFrames.create(layout)
     process = multiprocessing.get_context("spawn").Process(
@@ -157,7 +174,7 @@ def test_no_state_is_ever_torn_while_the_writer_runs_flat_out(seconds):
     process.start()
     seen, last = 0, -1
     while process.is_alive():
-        got = reader.read(after=last)
+        got = reader.read()
         if got is None:
             continue
         assert got.step > last

@@ -21,6 +21,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "trail_length": (2, 10_000),
     "seed": (0, 2**32 - 1),
     "episodes": (1, 1_000_000),
+    "sim_rate": (0.0, 100_000.0),
     "size": (64, 8192),
     "frames": (1, 100_000_000),
     "capture_every": (1, 1_000_000),
@@ -104,6 +105,12 @@ class VisualizationConfig:
 
     episodes: int = 500
     """Training episodes; the program goes on showing the result after the last."""
+
+    training: Literal["process", "inline"] = "process"
+    """Train in a process of its own, or one step inside each frame: slower, but equal seeds give equal frames."""
+
+    sim_rate: float = 100.0
+    """Swarm steps per second when training has its own process (100 is real time); 0 makes one step a frame."""
 
     offscreen: bool = False
     """Render without a window and write preview.png and preview.mp4 into the run directory."""

@@ -1,8 +1,8 @@
 """Frame states through shared memory: one process publishes, another reads the newest complete one, nobody waits.
 
-The memory is a ring of slots, one per simulation step, and a smaller one of Q-grids. A slot carries the number of the
-step it holds; the writer takes the number away, writes, and puts the new one in last. A reader copies a slot and
-looks at the number before and after: if it changed, the slot was being written and the copy is thrown away (a
+The memory is a ring of slots, one per published state, and a smaller one of Q-grids. A slot carries the number of the
+publication it holds; the writer takes the number away, writes, and puts the new one in last. A reader copies a slot
+and looks at the number before and after: if it changed, the slot was being written and the copy is thrown away (a
 sequence lock without the lock). Steps that fall between two reads are handed over too, for the trails.
 """
 
@@ -36,7 +36,7 @@ class SharedLayout:
     state_dim, grid_size
         d and G.
     steps
-        Simulation steps kept; a reader that comes back within ``steps - 2`` steps misses none.
+        States kept; a reader that comes back within ``steps - 2`` publications misses none.
     grids
         Q-grids kept.
     """
@@ -53,6 +53,7 @@ class SharedLayout:
         step = np.dtype(
             [
                 ("sequence", "i8"),
+                ("step", "i8"),
                 ("q_version", "i8"),
                 ("count", "i8"),
                 ("stats_length", "i8"),
@@ -85,6 +86,7 @@ class SharedFrames:
         self._all = np.ndarray((), layout.dtype(), memory.buf)
         self._fence_lock = threading.Lock()
         self._grid: tuple[int, NDArray[np.float32]] | None = None
+        self._published = self._read = NOTHING
         if owner:
             self._all["newest"] = NOTHING
             self._all["steps"]["sequence"] = NOTHING
@@ -120,7 +122,9 @@ class SharedFrames:
                 self._memory.unlink()
 
     def publish(self, frame: FrameState) -> None:
-        """Write one step; ``frame.step`` must be one more than that of the call before (or the first).
+        """Write one state; only one process may do so.
+
+        A state of the same ``step`` as the one before replaces it for readers that have not seen it yet.
 
         Raises
         ------
@@ -131,39 +135,38 @@ class SharedFrames:
         if count > self.layout.capacity:
             raise ValueError(f"{count} agents do not fit a shared memory for {self.layout.capacity}")
         self._publish_grid(frame)
-        slot = self._all["steps"][frame.step % self.layout.steps]
+        self._published += 1
+        slot = self._all["steps"][self._published % self.layout.steps]
         stats = json.dumps(asdict(frame.stats)).encode()
         slot["sequence"] = NOTHING
         self._fence()
-        slot["q_version"], slot["count"], slot["stats_length"] = frame.q_version, count, len(stats)
+        slot["step"], slot["q_version"] = frame.step, frame.q_version
+        slot["count"], slot["stats_length"] = count, len(stats)
         slot["states"][0], slot["states"][1 : count + 1] = frame.training_state, frame.states
         slot["modes"][0], slot["modes"][1 : count + 1] = frame.training_mode, frame.modes
         slot["respawned"][0], slot["respawned"][1 : count + 1] = frame.training_respawned, frame.respawned
         slot["stats"][: len(stats)] = np.frombuffer(stats, np.uint8)
         self._fence()
-        slot["sequence"] = frame.step
+        slot["sequence"] = self._published
         self._fence()
-        self._all["newest"] = frame.step
+        self._all["newest"] = self._published
 
-    def newest_step(self) -> int:
-        """Number of the step published last, :data:`NOTHING` before the first."""
-        return int(self._all["newest"])
-
-    def read(self, after: int = NOTHING) -> FrameState | None:
-        """Return the newest complete state with the steps since ``after``, or None if there is nothing newer.
+    def read(self) -> FrameState | None:
+        """Return the newest complete state with the steps since the last call, or None if there is nothing newer.
 
         Where steps were lost (the reader stayed away too long), agents that may have started an episode in
         between are marked ``respawned``, so that no trail bridges the gap.
         """
-        while (newest := self.newest_step()) > after:
-            first = max(after + 1, newest - self.layout.steps + 2)
-            copies = [self._copy_step(step) for step in range(first, newest + 1)]
+        while (newest := int(self._all["newest"])) > self._read:
+            first = max(self._read + 1, newest - self.layout.steps + 2)
+            copies = [self._copy_step(number) for number in range(first, newest + 1)]
             last = copies[-1]
             grid = self._copy_grid(last.q_version) if last is not None else None
             if last is None or grid is None:
                 continue  # overwritten while copying: there is something newer now
-            lost = first > after + 1 and after != NOTHING
-            return _assemble(newest, grid, copies, lost)
+            lost = first > self._read + 1
+            self._read = newest
+            return _assemble(grid, copies, lost)
         return None
 
     def _publish_grid(self, frame: FrameState) -> None:
@@ -176,13 +179,14 @@ class SharedFrames:
         self._fence()
         slot["sequence"] = frame.q_version
 
-    def _copy_step(self, step: int) -> _StepCopy | None:
-        slot = self._all["steps"][step % self.layout.steps]
-        if slot["sequence"] != step:
+    def _copy_step(self, number: int) -> _StepCopy | None:
+        slot = self._all["steps"][number % self.layout.steps]
+        if slot["sequence"] != number:
             return None
         self._fence()
         rows = min(int(slot["count"]), self.layout.capacity) + 1
         copy = _StepCopy(
+            int(slot["step"]),
             int(slot["q_version"]),
             slot["states"][:rows].copy(),
             slot["modes"][:rows].copy(),
@@ -190,7 +194,7 @@ class SharedFrames:
             slot["stats"][: max(int(slot["stats_length"]), 0)].tobytes(),
         )
         self._fence()
-        return copy if slot["sequence"] == step else None
+        return copy if slot["sequence"] == number else None
 
     def _copy_grid(self, version: int) -> tuple[int, NDArray[np.float32]] | None:
         if self._grid is None or self._grid[0] != version:
@@ -220,6 +224,7 @@ class SharedFrames:
 class _StepCopy:
     """A slot's content; row 0 is the training agent."""
 
+    step: int
     q_version: int
     states: NDArray[np.float32]
     modes: NDArray[np.uint8]
@@ -238,9 +243,9 @@ class _StepCopy:
 
 
 def _assemble(
-    step: int, grid: tuple[int, NDArray[np.float32]], copies: list[_StepCopy | None], lost: bool
+    grid: tuple[int, NDArray[np.float32]], copies: list[_StepCopy | None], lost: bool
 ) -> FrameState:
-    """Make a frame state of the copied steps, the newest last."""
+    """Make a frame state of the copied publications, the newest last."""
     kept: list[_StepCopy] = []
     last = copies[-1]
     assert last is not None
@@ -255,10 +260,12 @@ def _assemble(
         else:
             copy.respawned |= pending
             pending[:] = False
+            if kept and kept[-1].step == copy.step:
+                copy.respawned |= kept.pop().respawned
             kept.append(copy)
     shown = kept[-1].as_step()
     return FrameState(
-        step=step,
+        step=last.step,
         q_grid=grid[1],
         q_version=grid[0],
         **{field.name: getattr(shown, field.name) for field in fields(SwarmStep)},
