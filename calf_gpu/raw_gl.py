@@ -1,4 +1,4 @@
-"""The four OpenGL calls that Panda3D does not offer, through ctypes: writing a part of a buffer object.
+"""The OpenGL calls that Panda3D does not offer, through ctypes: writing a part of a buffer, timer queries.
 
 Panda3D uploads a buffer texture as a whole whenever one byte of it changed. :func:`load` gives
 ``glBufferSubData``, which writes a part. The calls act on the context that is current in the calling
@@ -22,6 +22,11 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "glBindBuffer": (None, [ctypes.c_uint, ctypes.c_uint]),
     "glBufferSubData": (None, [ctypes.c_uint, ctypes.c_ssize_t, ctypes.c_ssize_t, ctypes.c_void_p]),
     "glGetError": (ctypes.c_uint, []),
+    "glFlush": (None, []),
+    "glGenQueries": (None, [ctypes.c_int, ctypes.c_void_p]),
+    "glQueryCounter": (None, [ctypes.c_uint, ctypes.c_uint]),
+    "glGetQueryObjectiv": (None, [ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p]),
+    "glGetQueryObjectui64v": (None, [ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p]),
 }
 
 
@@ -82,7 +87,12 @@ def load() -> RawGL:
     RawGLError
         No OpenGL library or no such function; the message is one line.
     """
-    return RawGL(_windows_resolver() if sys.platform == "win32" else _library_resolver())
+    return RawGL(resolver())
+
+
+def resolver() -> Callable[[str], Any]:
+    """Return the function that gives the callable of an OpenGL function listed here; raises as :func:`load`."""
+    return _windows_resolver() if sys.platform == "win32" else _library_resolver()
 
 
 def unavailable_reason() -> str | None:
