@@ -71,6 +71,7 @@ def write_report(files: Sequence[Path], reasons: Mapping[str, str], out: Path) -
     if not any(measured.rounds(cell) for cell in measured.cells):
         raise DataError(f"{files[0]}: no successful run to report")
 
+    machine = _with_context(machines[0], benchmarks)
     charts = out / "charts"
     draw_frame_times(measured, charts / "frame_time.png")
     variants = [cell for cell in measured.cells if cell[1] == AGENTS]
@@ -80,12 +81,18 @@ def write_report(files: Sequence[Path], reasons: Mapping[str, str], out: Path) -
 
     origin = [(path.name, benchmark["options"]) for path, benchmark in zip(files, benchmarks, strict=True)]
     documents = {
-        "01_BASELINE_METRICS.md": baseline_document(measured, machines[0], origin),
-        "performance_report.md": report_document(measured, machines[0], origin, reasons),
+        "01_BASELINE_METRICS.md": baseline_document(measured, machine, origin),
+        "performance_report.md": report_document(measured, machine, origin, reasons),
     }
     for name, text in documents.items():
         (out / name).write_text(text, encoding="utf-8")
     return [out / name for name in documents]
+
+
+def _with_context(machine: Mapping[str, Any], benchmarks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add what only a running program knows of the machine, such as its OpenGL renderer."""
+    runs = [run for benchmark in benchmarks for run in benchmark["runs"] if "profile" in run]
+    return {**machine, **runs[0]["profile"]["machine"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,7 +23,14 @@ def profile(
 ):
     """Return a profile of the given figures; 5 ms of the frame are rendering, the rest no section's."""
     result = PerformanceProfiler(warmup=0).as_dict()
-    result["machine"] = {"system": "s", "cpu": "c", "cores": 2, "memory_mb": 1000, "python": "3"}
+    result["machine"] = {
+        "system": "s",
+        "cpu": "c",
+        "cores": 2,
+        "memory_mb": 1000,
+        "python": "3",
+        "renderer": "llvmpipe",
+    }
     result["frames"] = 100
     result["fps"] = {"mean": 1e3 / frame, "median": 1e3 / frame, "p5": 900 / frame}
     result["frame_ms"] = {"median": frame, "p95": frame / 0.9}
@@ -178,6 +185,7 @@ def test_documents_show_figures_and_link_their_charts(tmp_path):
     assert "**20 targets met, 0 missed, 0 not measured.**" in report
     assert "| Frames per second, 20 agents | default | 6.67 | +60 % at least | 33.3 (×5.00) | yes |" in report
     assert "150" in baseline
+    assert "renderer llvmpipe" in baseline, "what the program says of its OpenGL context"
     for text in (report, baseline):
         for link in [part.split(")")[0] for part in text.split("](")[1:]]:
             assert (tmp_path / link).exists(), link
