@@ -8,7 +8,7 @@ GLSL_VERSION = (3, 30)
 
 
 class ContextError(RuntimeError):
-    """This context cannot run the renderer; the message is one line."""
+    """The renderer cannot run in a context; the message is one line."""
 
 
 def missing_features(gsg: GraphicsStateGuardian, records: int = 0) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from offscreen import Offscreen, run_script
+from float_screen import FloatScreen
+from offscreen import run_script
 
 from calf_gpu import raw_gl
 from calf_gpu.record_buffer import RECORD_BYTES, RecordBuffer
@@ -12,11 +13,6 @@ from calf_gpu.uploads import uploads_of
 
 ROWS, SLOTS = 5, 7
 
-VERTEX = """#version 330
-void main() {
-    gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 - 1.0, 0.0, 1.0);
-}
-"""
 FRAGMENT = """#version 330
 #ifdef IN_2D
 uniform sampler2D records;
@@ -42,38 +38,16 @@ class Reader:
     """Draws a record buffer's table into a float buffer and returns it as an array."""
 
     def __init__(self, base, upload: str = "auto", rows: int = ROWS, slots: int = SLOTS) -> None:
-        from panda3d.core import (
-            Geom,
-            GeomNode,
-            GeomTriangles,
-            GeomVertexData,
-            GeomVertexFormat,
-            NodePath,
-            OmniBoundingVolume,
-            Shader,
+        self.screen = FloatScreen(base, 16, 16)
+        try:
+            self.table = RecordBuffer(rows, slots, upload, window=self.screen.window, name="table")
+        except ValueError:
+            self.screen.close()
+            raise
+        defines = {"IN_2D": 1} if self.table.upload == "fbo" else {}
+        self.screen.use(
+            FRAGMENT, defines, records=self.table.texture, newest=self.table.newest, table=(rows, slots)
         )
-
-        self.offscreen = Offscreen(base, 16, 16, floats=True)
-        self.table = RecordBuffer(rows, slots, upload, window=self.offscreen.buffer, name="table")
-        corners = GeomVertexData("screen", GeomVertexFormat.get_empty(), Geom.UH_static)
-        corners.unclean_set_num_rows(3)
-        triangle = GeomTriangles(Geom.UH_static)
-        triangle.add_next_vertices(3)
-        geom = Geom(corners)
-        geom.add_primitive(triangle)
-        node = GeomNode("screen")
-        node.add_geom(geom)
-        node.set_bounds(OmniBoundingVolume())
-        node.set_final(True)
-        self.screen = NodePath(node)
-        define = "#define IN_2D\n" if self.table.upload == "fbo" else ""
-        fragment = FRAGMENT.replace("#version 330\n", "#version 330\n" + define)
-        self.screen.set_shader(Shader.make(Shader.SL_GLSL, VERTEX, fragment))
-        self.screen.set_shader_inputs(
-            records=self.table.texture, newest=self.table.newest, table=(rows, slots)
-        )
-        self.screen.set_depth_test(False)
-        self.screen.reparent_to(self.offscreen.scene)
 
     def read(self) -> np.ndarray:
         """(slots, rows, 4) as the shader sees it."""
@@ -84,12 +58,12 @@ class Reader:
         return tuple(self._draw()[-1, -1, :2].astype(int))
 
     def _draw(self) -> np.ndarray:
-        self.screen.set_shader_input("table", (self.table.rows, self.table.slots))
-        return self.offscreen.render()[::-1]
+        self.screen.screen.set_shader_input("table", (self.table.rows, self.table.slots))
+        return self.screen.read()
 
     def close(self) -> None:
         self.table.close()
-        self.offscreen.close()
+        self.screen.close()
 
 
 @pytest.fixture
@@ -155,12 +129,12 @@ def test_later_write_to_a_slot_wins(reader, upload):
 def test_writes_while_hidden_show_up_later(reader, upload):
     rng = np.random.default_rng(2)
     shown = reader(upload)
-    shown.screen.hide()
+    shown.screen.screen.hide()
     values = [records(rng) for _ in range(SLOTS)]
     for slot in range(SLOTS):
         shown.table.write(slot, values[slot])
-        shown.offscreen.render()
-    shown.screen.show()
+        shown.screen.read()
+    shown.screen.screen.show()
     np.testing.assert_array_equal(shown.read(), values)
 
 
@@ -176,14 +150,14 @@ def test_slot_and_stamp_of_the_newest_write_reach_the_shader(reader, upload):
 def test_partial_sends_only_the_slots_written(base, slots):
     shown = Reader(base, "partial", rows=ROWS, slots=slots)
     shown.table.write(0, np.zeros((ROWS, 4)))
-    shown.offscreen.render()
-    shown.offscreen.render()  # by now the buffer object exists
-    uploads = uploads_of(shown.offscreen.buffer)
+    shown.screen.read()
+    shown.screen.read()  # by now the buffer object exists
+    uploads = uploads_of(shown.screen.window)
     for count in (1, 1, 2, 0):
         for slot in range(count):
             shown.table.write(slot, np.ones((ROWS, 4)))
         before = shown.table.uploaded_bytes, uploads.raw_bytes
-        shown.offscreen.render()
+        shown.screen.read()
         after = shown.table.uploaded_bytes, uploads.raw_bytes
         assert [b - a for a, b in zip(before, after, strict=True)] == [RECORD_BYTES * ROWS * count] * 2
     shown.close()
