@@ -135,7 +135,8 @@ def choose_scene(
     from visuals.swarm_scene import SwarmScene
 
     shaders_wanted = config.heights != "loop" or config.trails == "ring"
-    missing = missing_features(gsg) if shaders_wanted else []
+    records = (1 + config.n_agents) * (1 + config.trail_length) if config.trails == "ring" else 0
+    missing = missing_features(gsg, records) if shaders_wanted else []
     if missing:
         notice = f"this OpenGL context lacks {', '.join(missing)}: heights by NumPy, a mesh per trail"
         return EntityScene(config, system, profiler, loop=config.heights == "loop", ring=False), notice
