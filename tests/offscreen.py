@@ -104,3 +104,24 @@ def run_script(
         cwd=ROOT,
         check=False,
     )
+
+
+def look_down(offscreen: Offscreen, half_width: float) -> None:
+    """Turn the camera into an orthographic one above the origin: the first axis right, the second up."""
+    from panda3d.core import OrthographicLens
+
+    width, height = offscreen.size
+    lens = OrthographicLens()
+    lens.set_film_size(2 * half_width, 2 * half_width * height / width)
+    lens.set_near_far(0.1, 100)
+    offscreen.camera.node().set_lens(lens)
+    offscreen.camera.set_pos_hpr(0, 0, 50, 0, -90, 0)
+
+
+def plane_points(offscreen: Offscreen, half_width: float) -> np.ndarray:
+    """(H, W, 2) plane coordinates in the middle of each pixel of a :func:`look_down` picture."""
+    width, height = offscreen.size
+    pixel = 2 * half_width / width
+    x = (np.arange(width) + 0.5 - width / 2) * pixel
+    y = -(np.arange(height) + 0.5 - height / 2) * pixel
+    return np.stack(np.meshgrid(x, y), axis=-1)
