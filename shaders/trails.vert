@@ -9,17 +9,21 @@
 uniform mat4 p3d_ModelViewProjectionMatrix;
 uniform mat4 p3d_ProjectionMatrix;
 
-// Part of the distance to the eye by which trails are drawn nearer than they are: the mesh of the surface is
-// coarser than the surface on which the trails lie.
-const float FORWARD = 0.004;
+uniform vec2 viewport;          // pixels
+
+// Part of the distance to the eye by which trails are drawn nearer than they are, because the mesh of the surface
+// is coarser than the surface on which the trails lie.
+const float MESH_ERROR = 0.002;
 
 vec4 clip_position(vec2 point) {
     return p3d_ModelViewProjectionMatrix * vec4(point, surface_height(point), 1.0);
 }
 
-// Changes the depth only.
-vec4 brought_forward(vec4 clip) {
-    float nearer = FORWARD * abs(clip.w);
+// Changes the depth only. A band that reaches some pixels to the side, where a steep surface is nearer than at
+// the band's middle, needs as much again.
+vec4 brought_forward(vec4 clip, float reach) {
+    float pixel = 2.0 / (p3d_ProjectionMatrix[1][1] * viewport.y);
+    float nearer = (MESH_ERROR + reach * pixel) * abs(clip.w);
     clip.z = (clip.z + p3d_ProjectionMatrix[2][2] * nearer) * clip.w
            / (clip.w + p3d_ProjectionMatrix[2][3] * nearer);
     return clip;
@@ -37,14 +41,13 @@ void main() {
     int point = trail_points - 1 - gl_VertexID;
     int age = point_age(point);
     vec4 record = trail_record(gl_InstanceID, age);
-    gl_Position = brought_forward(clip_position(record.xy));
+    gl_Position = brought_forward(clip_position(record.xy), 1.0);
     float fresh = freshness(age);
     color = vec4(mode_color(record.w), joins_older(record, point) ? fresh * fresh : 0.0);
 }
 
 #else
 
-uniform vec2 viewport;          // pixels
 uniform float ribbon_width;     // pixels
 
 flat out vec3 color;
@@ -102,7 +105,7 @@ void main() {
     half_width = 0.5 * ribbon_width * mix(THINNEST, 1.0, fresh) * (is_highlighted(record.w) ? WIDER : 1.0);
     across = side * (half_width + MARGIN);
     vec2 offset = vec2(-along.y, along.x) * mitre * across;
-    gl_Position = brought_forward(clip);
+    gl_Position = brought_forward(clip, half_width + 1.0);
     gl_Position.xy += offset * 2.0 / viewport * clip.w;
     color = mode_color(record.w);
     visible = has_older ? 1.0 : 0.0;
