@@ -55,6 +55,8 @@ class RemoteSimulation:
         self._training_steps = 0
         self._frame: FrameState | None = None
         self._closed = False
+        self._frames = self._new_memory()
+        self._fresh = True
         self._start(config)
 
     @property
@@ -103,7 +105,7 @@ class RemoteSimulation:
         self._count = count
         if count > self._frames.layout.capacity:
             smaller = self._frames
-            self._frames = SharedFrames.create(self._layout())
+            self._frames = self._new_memory()
             self._send("memory", self._frames.name, self._frames.layout)
             smaller.close()
         self._send("count", count)
@@ -113,6 +115,8 @@ class RemoteSimulation:
         self._end_process()
         self._frames.close()
         resume = self._run_dir is not None and self._run_dir.is_dir()
+        self._frames = self._new_memory()
+        self._fresh = True
         self._start(replace(self.config, n_agents=self._count, resume=resume))
         self.failure = None
 
@@ -126,11 +130,8 @@ class RemoteSimulation:
         self._frames.close()
 
     def _start(self, config: VisualizationConfig) -> None:
-        self._frames = SharedFrames.create(self._layout())
-        self._fresh = True
-        context = multiprocessing.get_context(
-            "spawn"
-        )  # a forked copy of a GL context and its threads cannot work
+        # A forked copy of a process with a GL context cannot work.
+        context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
             target=run_worker,
@@ -142,9 +143,9 @@ class RemoteSimulation:
         if self._paused:
             self._send("paused", True)
 
-    def _layout(self) -> SharedLayout:
+    def _new_memory(self) -> SharedFrames:
         capacity = max(MIN_CAPACITY, self._count * 3 // 2)
-        return SharedLayout(capacity, self.system.state_dim, self.config.grid_size)
+        return SharedFrames.create(SharedLayout(capacity, self.system.state_dim, self.config.grid_size))
 
     def _send(self, word: str, *values: object) -> None:
         with suppress(OSError):  # the trainer has ended; _listen says so
