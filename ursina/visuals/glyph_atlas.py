@@ -1,0 +1,292 @@
+"""One texture with every glyph the HUD writes, rasterised at the size it is shown, and the layout of text runs.
+
+Glyphs are placed on whole pixels and drawn one texel to a pixel, so that text is as sharp as FreeType makes it.
+All of the HUD is quads cut out of this texture: glyphs, filled areas, rounded corners and soft line segments.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from panda3d.core import SamplerState, Texture
+from PIL import Image, ImageDraw, ImageFont
+
+Color = tuple[int, int, int, int]
+"""sRGB and opacity, 0 to 255."""
+
+Face = Literal["text", "title"]
+
+VERTEX = np.dtype([("position", "<f4", 3), ("color", "u1", 4), ("uv", "<f4", 2)])
+"""One corner of a quad: pixels from the picture's top left with y down, colour, texture coordinates."""
+
+CHARACTERS = (
+    "".join(map(chr, range(32, 127)))
+    + "".join(map(chr, range(0xA0, 0x100)))
+    + "†‡νκλσμπθρεΔ‖≤≥≠≈−×·…–—→←↑↓✓✗•■▲▼∞½\u0304"
+)
+"""What can be written; anything else shows as a question mark."""
+
+FONT_FILES: dict[Face, str] = {"text": "DejaVuSans.ttf", "title": "DejaVuSans-Bold.ttf"}
+
+_PROFILE = 32  # texels across a soft line
+_ATLAS_WIDTH = 512
+
+
+@dataclass(frozen=True)
+class Run:
+    """A piece of text in one face and colour.
+
+    Attributes
+    ----------
+    x, y
+        Pixels from the picture's top left to the anchor on the baseline.
+    align
+        Whether ``x`` is where the text starts, ends or has its middle.
+    """
+
+    x: float
+    y: float
+    text: str
+    color: Color
+    face: Face = "text"
+    align: Literal["left", "right", "center"] = "left"
+
+
+class GlyphAtlas:
+    """The texture and its tables for one size of text.
+
+    Parameters
+    ----------
+    text_px, title_px
+        Font sizes in pixels.
+    corner_px
+        Radius of rounded corners in pixels.
+
+    Attributes
+    ----------
+    texture
+        RGBA, white with coverage as opacity, drawn with nearest filtering.
+    ascent, descent
+        Pixels that a line of each face reaches above and below its baseline.
+    """
+
+    def __init__(self, text_px: int, title_px: int, corner_px: int) -> None:
+        fonts = {
+            face: ImageFont.truetype(font_path(file), size, layout_engine=ImageFont.Layout.BASIC)
+            for (face, file), size in zip(FONT_FILES.items(), (text_px, title_px), strict=True)
+        }
+        self.corner = corner_px
+        self.ascent = {face: font.getmetrics()[0] for face, font in fonts.items()}
+        self.descent = {face: font.getmetrics()[1] for face, font in fonts.items()}
+        self._sheet = _Sheet(_ATLAS_WIDTH)
+        self._corner_cell = self._sheet.add(_corner_mask(corner_px))
+        self._line_cell = self._sheet.add(_line_mask())
+        self._white_cell = self._sheet.add(Image.new("L", (4, 4), 255))
+        cells, advances = [], []
+        for font in fonts.values():
+            for character in CHARACTERS:
+                cell, advance = self._rasterise(font, character)
+                cells.append(cell)
+                advances.append(advance)
+        # (glyphs, 6): offset of the quad from the pen, its size, its corner in the sheet; all in pixels.
+        self._cells = np.array(cells, np.float32)
+        self._advances = np.array(advances, np.float32)
+        self._first_of_face = {face: i * len(CHARACTERS) for i, face in enumerate(fonts)}
+        self._index = np.full(0x3000, CHARACTERS.index("?"), np.int64)
+        self._index[[ord(character) for character in CHARACTERS]] = np.arange(len(CHARACTERS))
+        self._sheet_size = np.array([_ATLAS_WIDTH, self._sheet.height], np.float32)
+        self.texture = _texture(self._sheet.image())
+
+    def width(self, text: str, face: Face = "text") -> int:
+        """Return the advance of a text in pixels."""
+        return int(self._advances[self._glyphs(text) + self._first_of_face[face]].sum())
+
+    def fit(self, text: str, width: float, face: Face = "text") -> str:
+        """Return the text, cut with an ellipsis where it is wider than ``width`` pixels."""
+        if self.width(text, face) <= width:
+            return text
+        while text and self.width(text + "…", face) > width:
+            text = text[:-1]
+        return text + "…"
+
+    def runs(self, runs: Sequence[Run]) -> NDArray[np.void]:
+        """Return (n, 4) :data:`VERTEX` quads of all glyphs of the runs, spaces left out."""
+        lengths = np.array([len(run.text) for run in runs], np.int64)
+        if lengths.sum() == 0:
+            return np.empty((0, 4), VERTEX)
+        owner = np.repeat(np.arange(len(runs)), lengths)
+        faces = np.array([self._first_of_face[run.face] for run in runs])
+        glyphs = self._glyphs("".join(run.text for run in runs)) + faces[owner]
+        advances = self._advances[glyphs]
+        ends = np.concatenate([[0.0], np.cumsum(advances)])
+        first = np.concatenate([[0], np.cumsum(lengths)])
+        widths = ends[first[1:]] - ends[first[:-1]]
+        shift = np.array([{"left": 0.0, "center": 0.5, "right": 1.0}[run.align] for run in runs])
+        starts = np.round(np.array([run.x for run in runs]) - shift * widths)
+        baselines = np.round([run.y for run in runs])
+        pens = np.stack([starts[owner] + ends[:-1] - ends[first[:-1]][owner], baselines[owner]], axis=1)
+        colors = np.array([run.color for run in runs], np.uint8)[owner]
+        cells = self._cells[glyphs]
+        drawn = cells[:, 2] > 0
+        return self._quads(
+            pens[drawn] + cells[drawn, :2], cells[drawn, 2:4], cells[drawn, 4:6], colors[drawn]
+        )
+
+    def rectangle(self, x0: float, y0: float, x1: float, y1: float, color: Color) -> NDArray[np.void]:
+        """Return a filled rectangle, (1, 4) quads."""
+        quads = np.zeros((1, 4), VERTEX)
+        quads["position"][0, :, :2] = [(x0, y0), (x0, y1), (x1, y1), (x1, y0)]
+        quads["uv"] = self._uv(np.array(self._white_cell[:2]) + 2.0)
+        quads["color"] = color
+        return quads
+
+    def rounded(self, x0: float, y0: float, x1: float, y1: float, color: Color) -> NDArray[np.void]:
+        """Return a filled rectangle with rounded corners, (7, 4) quads that do not overlap."""
+        r = self.corner
+        middle = [
+            self.rectangle(x0 + r, y0, x1 - r, y0 + r, color),
+            self.rectangle(x0, y0 + r, x1, y1 - r, color),
+            self.rectangle(x0 + r, y1 - r, x1 - r, y1, color),
+        ]
+        u, v = self._corner_cell[:2]
+        # The cell holds the top left corner; the others are its mirror images.
+        places = [
+            ((x0, y0), (1, 1)),
+            ((x1 - r, y0), (-1, 1)),
+            ((x0, y1 - r), (1, -1)),
+            ((x1 - r, y1 - r), (-1, -1)),
+        ]
+        corners = []
+        for (x, y), (flip_x, flip_y) in places:
+            us = (u, u + r)[::flip_x]
+            vs = (v, v + r)[::flip_y]
+            quad = self.rectangle(x, y, x + r, y + r, color)
+            corner_uv = np.array([(us[0], vs[0]), (us[0], vs[1]), (us[1], vs[1]), (us[1], vs[0])], np.float32)
+            quad["uv"][0] = self._uv(corner_uv)
+            corners.append(quad)
+        return np.concatenate([*middle, *corners])
+
+    def polyline(self, points: NDArray[np.floating], width: float, color: Color) -> NDArray[np.void]:
+        """Return soft-edged segments between consecutive (n, 2) points in pixels; NaN leaves a gap."""
+        points = np.asarray(points, np.float32)
+        whole = np.isfinite(points[1:]).all(axis=1) & np.isfinite(points[:-1]).all(axis=1)
+        start, end = points[:-1][whole], points[1:][whole]
+        along = end - start
+        length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
+        normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / length * ((width + 1.0) / 2.0)
+        quads = np.zeros((len(start), 4), VERTEX)
+        corners = np.stack([start + normal, start - normal, end - normal, end + normal], axis=1)
+        quads["position"][..., :2] = corners
+        u, v = self._line_cell[:2]
+        across = np.array([(u + 2, v), (u + 2, v + _PROFILE), (u + 2, v + _PROFILE), (u + 2, v)], np.float32)
+        quads["uv"] = self._uv(across)
+        quads["color"] = color
+        return quads
+
+    def _glyphs(self, text: str) -> NDArray[np.int64]:
+        points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+        return self._index[np.where(points < len(self._index), points, ord("?"))]
+
+    def _rasterise(self, font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[float, ...], float]:
+        left, top, right, bottom = font.getbbox(character, anchor="ls")
+        advance = round(font.getlength(character))
+        size = (int(right - left), int(bottom - top))
+        if character.isspace() or min(size) <= 0:
+            return (0.0,) * 6, advance
+        mask = Image.new("L", size, 0)
+        ImageDraw.Draw(mask).text((-left, -top), character, fill=255, font=font, anchor="ls")
+        u, v, _, _ = self._sheet.add(mask)
+        return (left, top, *size, u, v), advance
+
+    def _quads(
+        self,
+        corner: NDArray[np.floating],
+        size: NDArray[np.floating],
+        texel: NDArray[np.floating],
+        colors: NDArray[np.uint8],
+    ) -> NDArray[np.void]:
+        """Return quads of ``size`` pixels at ``corner`` showing the sheet from ``texel`` on, texel by pixel."""
+        quads = np.zeros((len(corner), 4), VERTEX)
+        offsets = np.array([(0, 0), (0, 1), (1, 1), (1, 0)], np.float32)[None] * size[:, None]
+        quads["position"][..., :2] = corner[:, None] + offsets
+        quads["uv"] = self._uv(texel[:, None] + offsets)
+        quads["color"] = colors[:, None]
+        return quads
+
+    def _uv(self, texels: NDArray[np.floating]) -> NDArray[np.floating]:
+        return texels / self._sheet_size
+
+
+class _Sheet:
+    """Rows of small masks packed into one picture of fixed width and growing height."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._placed: list[tuple[int, int, Image.Image]] = []
+        self._x = self._y = self._row = 0
+
+    def add(self, mask: Image.Image) -> tuple[int, int, int, int]:
+        """Place a mask and return its left, top, width and height; cells stay one texel apart."""
+        width, height = mask.size
+        if self._x + width + 1 > self._width:
+            self._x, self._y, self._row = 0, self._y + self._row + 1, 0
+        place = (self._x, self._y, width, height)
+        self._placed.append((self._x, self._y, mask))
+        self._x += width + 1
+        self._row = max(self._row, height)
+        return place
+
+    @property
+    def height(self) -> int:
+        return self._y + self._row + 1
+
+    def image(self) -> NDArray[np.uint8]:
+        """Return the picture, (height, width) coverage, first row at the top."""
+        image = Image.new("L", (self._width, self.height), 0)
+        for x, y, mask in self._placed:
+            image.paste(mask, (x, y))
+        return np.asarray(image)
+
+
+def font_path(file: str) -> Path:
+    """Return a DejaVu font file; Matplotlib ships them, and they have every sign the HUD writes."""
+    spec = importlib.util.find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("the HUD's fonts come with Matplotlib, which is not installed")
+    return Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / file
+
+
+def _corner_mask(radius: int) -> Image.Image:
+    """Return the coverage of a quarter disc, the top left corner of a rounded rectangle."""
+    oversampled = radius * 8
+    mask = Image.new("L", (oversampled, oversampled), 0)
+    ImageDraw.Draw(mask).ellipse((0, 0, 2 * oversampled - 1, 2 * oversampled - 1), fill=255)
+    return mask.resize((radius, radius), Image.Resampling.BOX)
+
+
+def _line_mask() -> Image.Image:
+    """Return the coverage across a line: soft by a third of the width on both sides."""
+    across = (np.arange(_PROFILE) + 0.5) / _PROFILE
+    coverage = np.clip(np.minimum(across, 1.0 - across) * 3.0, 0.0, 1.0)
+    return Image.fromarray(np.repeat(np.round(coverage * 255).astype(np.uint8)[:, None], 4, axis=1))
+
+
+def _texture(coverage: NDArray[np.uint8]) -> Texture:
+    """Return white with the coverage as opacity; v = 0 is the first row."""
+    height, width = coverage.shape
+    texture = Texture("hud-atlas")
+    texture.setup_2d_texture(width, height, Texture.T_unsigned_byte, Texture.F_rgba)
+    pixels = np.full((height, width, 4), 255, np.uint8)
+    pixels[..., 3] = coverage
+    texture.set_ram_image(pixels.tobytes())
+    texture.set_minfilter(SamplerState.FT_nearest)
+    texture.set_magfilter(SamplerState.FT_nearest)
+    texture.set_wrap_u(SamplerState.WM_clamp)
+    texture.set_wrap_v(SamplerState.WM_clamp)
+    return texture
