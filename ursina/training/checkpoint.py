@@ -57,22 +57,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         If it cannot be read, is damaged or incomplete, or has another format or version.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise CheckpointError(f"{path}: not a {FORMAT}")
-            if metadata.get("version") != VERSION:
-                raise CheckpointError(
-                    f"{path}: format version {metadata.get('version')!r}, accepted is {VERSION!r}"
-                )
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if metadata.get("sha256") != _digest(arrays, metadata.get("values", "")):
-            raise CheckpointError(f"{path}: damaged, its checksum does not match")
-        values = json.loads(metadata["values"])
-    except (SafetensorError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        return _read(path)
+    except CheckpointError:
+        raise
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: not a complete checkpoint ({reason})") from error
-    return _joined(arrays, values)
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -101,13 +91,27 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
+def _read(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT:
+            raise CheckpointError(f"{path}: not a {FORMAT}")
+        if metadata.get("version") != VERSION:
+            found = metadata.get("version")
+            raise CheckpointError(f"{path}: format version {found!r}, accepted is {VERSION!r}")
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    if metadata.get("sha256") != _digest(arrays, metadata["values"]):
+        raise CheckpointError(f"{path}: damaged, its checksum does not match")
+    return _joined(arrays, json.loads(metadata["values"]))
+
+
 def _split(state: dict[str, Any], prefix: str = "") -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Part a nested dictionary into arrays by path and the JSON values that remain."""
     arrays: dict[str, NDArray[Any]] = {}
     values: dict[str, Any] = {}
     for name, value in state.items():
         if isinstance(value, np.ndarray):
-            arrays[prefix + name] = value
+            arrays[prefix + name] = np.asarray(value, order="C")  # the file format takes no strides
         elif isinstance(value, dict):
             inner, values[name] = _split(value, f"{prefix}{name}/")
             arrays.update(inner)

@@ -1,0 +1,108 @@
+"""The agents shown: stepped together as they would be alone, respawned where an episode ends."""
+
+import numpy as np
+import pytest
+from training.calf import CalfParameters
+from training.frame_state import Mode
+from training.learner import Learner, LearningParameters
+from training.swarm import Swarm
+from training.systems import SYSTEMS
+
+
+def make(name="point_mass", policy="calf", count=8, seed=0, calf=None):
+    system = SYSTEMS[name]
+    learner = Learner(system, LearningParameters(buffer_size=10), np.random.SeedSequence(7))
+    return Swarm(system, learner, policy, calf or CalfParameters(), count, np.random.SeedSequence(seed))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("policy", ["calf", "td3", "nominal"])
+def test_one_agent_moves_as_in_a_thousand(name, policy):
+    no_chance = CalfParameters(initial_relax=0.0)
+    many, one = make(name, policy, 1000, calf=no_chance), make(name, policy, 1, calf=no_chance)
+    chosen = 611
+    one.states = many.states[chosen : chosen + 1].copy()
+    for step in range(200):
+        np.testing.assert_allclose(one.states[0], many.states[chosen], rtol=0, atol=1e-4)
+        assert one.modes[0] == many.modes[chosen]
+        one.step()
+        many.step()
+        if many.respawned[chosen]:
+            assert one.respawned[0]
+            assert step > 20
+            break
+
+
+@pytest.mark.parametrize(("policy", "per_step"), [("calf", 1), ("td3", 0), ("nominal", 0)])
+def test_asks_the_critic_once_a_step_for_all(policy, per_step):
+    swarm = make(policy=policy, count=100)
+    for _ in range(5):
+        swarm.step()
+    assert swarm.learner.queries["swarm"] == 5 * per_step
+    assert swarm.learner.rows["swarm"] == 500 * per_step
+
+
+def test_first_frame_starts_episodes():
+    swarm = make(count=50)
+    assert swarm.respawned.all()
+    assert (np.abs(swarm.states) <= 2.0).all()
+    swarm.step()
+    assert not swarm.respawned.any()
+    assert (swarm.modes == Mode.NOMINAL).all()  # CALF's first action
+    assert np.isfinite(swarm.calf.q_certified).all()
+
+
+@pytest.mark.parametrize(
+    ("policy", "first_mode"), [("calf", Mode.NOMINAL), ("td3", Mode.TD3), ("nominal", Mode.NOMINAL)]
+)
+def test_respawns_at_the_goal_out_of_bounds_and_at_the_limit(policy, first_mode):
+    swarm = make(policy=policy, count=5)
+    swarm.step()
+    swarm.states = np.array([[0.001, 0.0], [4.999, 11.0], [1.5, 0.0], [1.6, 0.0], [-4.999, -11.0]])
+    swarm.episode_steps[:] = [3, 3, 999, 998, 3]
+    swarm.step()
+    np.testing.assert_array_equal(swarm.respawned, [True, True, True, False, True])
+    assert (np.abs(swarm.states[swarm.respawned]) <= 2.0).all()
+    np.testing.assert_array_equal(swarm.episode_steps, [0, 0, 0, 999, 0])
+    assert (swarm.modes[swarm.respawned] == first_mode).all()
+    if policy == "calf":
+        np.testing.assert_array_equal(np.isnan(swarm.calf.q_certified), swarm.respawned)
+        np.testing.assert_array_equal(swarm.calf.relax_probability[swarm.respawned], 0.5)
+        assert swarm.calf.relax_probability[3] < 0.5
+    swarm.step()
+    assert swarm.respawned[3]
+    assert not swarm.respawned[[0, 1, 2, 4]].any()
+
+
+def test_resize_keeps_the_agents_that_stay():
+    swarm = make(count=6)
+    for _ in range(30):
+        swarm.step()
+    states, certificates = swarm.states.copy(), swarm.calf.q_certified.copy()
+    swarm.resize(9)
+    assert len(swarm) == len(swarm.calf) == 9
+    np.testing.assert_array_equal(swarm.states[:6], states)
+    np.testing.assert_array_equal(swarm.respawned, [False] * 6 + [True] * 3)
+    swarm.step()
+    swarm.resize(4)
+    swarm.step()
+    assert swarm.states.shape == (4, 2)
+    assert certificates[0] == swarm.calf.q_certified[0] or swarm.modes[0] == Mode.TD3
+
+
+def test_td3_policy_is_the_actor():
+    swarm = make("differential_drive", "td3", 10)
+    states = swarm.states
+    swarm.step()
+    np.testing.assert_array_equal(swarm.states, swarm.system.step(states, swarm.learner.actions(states)))
+    assert (swarm.modes == Mode.TD3).all()
+
+
+def test_nominal_policy_reaches_the_goal_and_starts_again():
+    swarm = make("differential_drive", "nominal", 50)
+    respawns = np.zeros(50, np.int64)
+    for _ in range(1000):
+        swarm.step()
+        respawns += swarm.respawned
+    assert (respawns >= 1).all()
+    assert (swarm.modes == Mode.NOMINAL).all()

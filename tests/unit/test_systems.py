@@ -1,0 +1,229 @@
+"""Systems on arrays: dynamics, rewards and episode ends against plain Python, rows independent of each other."""
+
+import math
+
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from stable_baselines3.common.env_checker import check_env as check_env_sb3
+from training.environment import SystemEnvironment
+from training.systems import SYSTEMS
+
+ALL = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
+
+
+def random_states(system, count, seed=0):
+    bound = np.array(system.state_bound)
+    return np.random.default_rng(seed).uniform(-bound, bound, (count, system.state_dim))
+
+
+def random_actions(system, count, seed=1):
+    return np.random.default_rng(seed).uniform(
+        system.action_low, system.action_high, (count, system.action_dim)
+    )
+
+
+def test_point_mass_moves_as_constant_acceleration_does():
+    # RK4 is exact for polynomials up to the fourth degree: x + v·t + a·t²/2.
+    system = SYSTEMS["point_mass"]
+    states, actions = random_states(system, 100), random_actions(system, 100)
+    h = 0.01
+    x, v, a = states[:, 0], states[:, 1], actions[:, 0]
+    expected = np.stack([x + v * h + a * h * h / 2, v + a * h], axis=1)
+    np.testing.assert_allclose(system.step(states, actions), expected, rtol=0, atol=1e-13)
+
+
+def test_differential_drive_follows_its_arc():
+    # With v and ω constant the unicycle runs on a circle of radius v/ω (closed form).
+    system = SYSTEMS["differential_drive"]
+    states, actions = random_states(system, 100), random_actions(system, 100)
+    after = states
+    for _ in range(100):
+        after = system.step(after, actions)
+    for start, (v, w), end in zip(states, actions, after, strict=True):
+        theta = start[2] + w * 1.0
+        x = start[0] + v / w * (math.sin(theta) - math.sin(start[2]))
+        y = start[1] - v / w * (math.cos(theta) - math.cos(start[2]))
+        assert end[:2] == pytest.approx((x, y), abs=1e-9)
+        assert math.cos(end[2] - theta) == pytest.approx(1.0, abs=1e-12)
+        assert -math.pi <= end[2] < math.pi
+
+
+@ALL
+def test_actions_beyond_the_bound_act_and_cost_as_the_bound(system):
+    states = random_states(system, 50)
+    steps = np.zeros(50, np.int64)
+    bound = np.tile(system.action_high, (50, 1))
+    beyond, at = system.transition(states, 7 * bound, steps), system.transition(states, bound, steps)
+    np.testing.assert_array_equal(beyond.states, at.states)
+    np.testing.assert_array_equal(beyond.rewards, at.rewards)
+
+
+def test_rewards_as_defined():
+    states, actions = np.array([[3.0, 4.0], [0.0, -2.0]]), np.array([[2.0], [0.0]])
+    np.testing.assert_allclose(SYSTEMS["point_mass"].reward(states, actions), [-5.04, -2.0])
+    states, actions = np.array([[3.0, 4.0, -2.0]]), np.array([[1.0, 2.0]])
+    np.testing.assert_allclose(SYSTEMS["differential_drive"].reward(states, actions), [-5.0 - 0.2 - 0.05])
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "inside"),
+    [
+        ("point_mass", (0.03, 0.04), True),
+        ("point_mass", (0.03, 0.0401), False),
+        ("differential_drive", (0.06, 0.08, -0.1), True),
+        ("differential_drive", (0.06, 0.0801, 0.0), False),
+        ("differential_drive", (0.0, 0.0, 0.101), False),
+    ],
+)
+def test_goal(name, state, inside):
+    assert SYSTEMS[name].at_goal(np.array([state]))[0] == inside
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "outside"),
+    [
+        ("point_mass", (5.0, 0.0), False),
+        ("point_mass", (-5.001, 0.0), True),
+        ("point_mass", (0.0, 6.0), False),  # a velocity is no position
+        ("differential_drive", (0.0, 5.001, 0.0), True),
+        ("differential_drive", (5.0, -5.0, 3.0), False),
+    ],
+)
+def test_out_of_bounds(name, state, outside):
+    assert SYSTEMS[name].out_of_bounds(np.array([state]))[0] == outside
+
+
+@ALL
+def test_only_the_step_limit_truncates(system):
+    far = np.full((1, system.state_dim), 1.0)
+    still = np.zeros((1, system.action_dim))
+    before, last = (np.array([system.max_episode_steps - k]) for k in (2, 1))
+    assert not system.transition(far, still, before).truncated[0]
+    assert system.transition(far, still, last).truncated[0]
+    assert not system.transition(far, still, last).terminated[0]
+    at_goal = system.transition(np.zeros((1, system.state_dim)), still, last)
+    assert at_goal.terminated[0]
+    assert not at_goal.truncated[0]
+
+
+@ALL
+def test_one_agent_moves_as_in_a_thousand(system):
+    states = system.sample_start(1000, np.random.default_rng(3))
+    together, alone = states, states[417:418]
+    steps = np.zeros(1000, np.int64)
+    for k in range(300):
+        outcome = system.transition(together, system.nominal_action(together), steps + k)
+        single = system.transition(alone, system.nominal_action(alone), steps[:1] + k)
+        together, alone = outcome.states, single.states
+        np.testing.assert_allclose(alone[0], together[417], rtol=0, atol=1e-12)
+        assert single.rewards[0] == pytest.approx(outcome.rewards[417], abs=1e-12)
+        assert single.terminated[0] == outcome.terminated[417]
+
+
+@ALL
+def test_nominal_policy_brings_every_start_to_the_goal(system):
+    states = system.sample_start(500, np.random.default_rng(4))
+    steps, reached = np.zeros(500, np.int64), np.zeros(500, np.bool_)
+    while not reached.all():
+        outcome = system.transition(states, system.nominal_action(states), steps)
+        assert not (~reached & (outcome.truncated | system.out_of_bounds(outcome.states))).any()
+        reached |= outcome.terminated
+        states, steps = outcome.states, steps + 1
+
+
+def test_point_mass_returns_without_overshoot():
+    system = SYSTEMS["point_mass"]
+    states = np.array([[2.0, 0.0]])
+    for _ in range(1000):
+        states = system.step(states, system.nominal_action(states))
+        assert states[0, 0] > 0.0
+
+
+@ALL
+def test_nominal_actions_keep_the_bounds(system):
+    actions = system.nominal_action(random_states(system, 1000))
+    assert (np.abs(actions) <= system.action_high).all()
+
+
+@ALL
+def test_starts_fill_the_start_region(system):
+    starts = system.sample_start(5000, np.random.default_rng(5))
+    bound = np.full(system.state_dim, 2.0)
+    if system.heading_axis is not None:
+        bound[system.heading_axis] = np.pi
+    assert (np.abs(starts) <= bound).all()
+    np.testing.assert_allclose(starts.max(axis=0), bound, rtol=0.01)
+    np.testing.assert_allclose(starts.min(axis=0), -bound, rtol=0.01)
+
+
+@ALL
+def test_plane_shows_further_axes_at_the_goal(system):
+    points = np.array([[1.0, 2.0], [-3.0, 0.5]])
+    states = system.plane_states(points)
+    assert states.shape == (2, system.state_dim)
+    np.testing.assert_array_equal(states[:, :2], points)
+    np.testing.assert_array_equal(states[:, 2:], 0.0)
+
+
+@ALL
+@given(data=st.data())
+def test_rows_do_not_influence_each_other(system, data):
+    elements = st.floats(-5, 5)
+    states = data.draw(arrays(np.float64, (4, system.state_dim), elements=elements))
+    actions = data.draw(arrays(np.float64, (4, system.action_dim), elements=elements))
+    order = data.draw(st.permutations(range(4)))
+    steps = np.arange(4)
+    outcome = system.transition(states, actions, steps)
+    permuted = system.transition(states[order], actions[order], steps[order])
+    for values, shuffled in zip(outcome, permuted, strict=True):
+        np.testing.assert_allclose(values[order], shuffled, rtol=0, atol=1e-12)
+
+
+@ALL
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_environment_passes_the_checkers(system):
+    check_env(SystemEnvironment(system), skip_render_check=True)
+    check_env_sb3(SystemEnvironment(system), warn=False)
+
+
+@ALL
+def test_environment_steps_as_the_system_does(system):
+    environment = SystemEnvironment(system)
+    observation, _ = environment.reset(seed=8)
+    states = environment.state[None]
+    np.testing.assert_array_equal(observation, states[0].astype(np.float32))
+    total, terminated = 0.0, False
+    for k in range(system.max_episode_steps):
+        action = system.nominal_action(states)
+        outcome = system.transition(states, action, np.array([k]))
+        observation, reward, terminated, truncated, info = environment.step(action[0])
+        states = outcome.states
+        total += reward
+        np.testing.assert_array_equal(environment.state, states[0])
+        np.testing.assert_array_equal(observation, states[0].astype(np.float32))
+        assert reward == outcome.rewards[0]
+        assert environment.observation_space.contains(observation)
+        if terminated or truncated:
+            break
+    assert terminated
+    assert info["at_goal"]
+    assert total < 0.0
+
+
+@ALL
+def test_environment_says_which_end_it_was(system):
+    environment = SystemEnvironment(system)
+    environment.reset(seed=0)
+    environment.state = np.array([5.0, 1.0, 0.0][: system.state_dim])
+    *_, terminated, truncated, info = environment.step(
+        system.action_high * np.array([1.0, 0.0])[: system.action_dim]
+    )
+    assert (terminated, truncated, info["at_goal"]) == (True, False, False)
+    environment.reset(seed=0)
+    environment.episode_steps = system.max_episode_steps - 1
+    *_, terminated, truncated, info = environment.step(np.zeros(system.action_dim))
+    assert (terminated, truncated, info["at_goal"]) == (False, True, False)
