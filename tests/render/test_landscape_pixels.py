@@ -114,6 +114,7 @@ def test_boundary_is_a_bright_line_of_constant_width_where_q_passes_it(top):
     q = valley()
     part = bare(landscape(q))
     part.root.reparent_to(top.scene)
+    part.set_contour_step(2.5)  # must not matter
     part.set_certificate(1e6, 0.0, (0.0, 1e6), 1.0)  # nothing fails
     part.show_overlay(True)
     plain = brightness(top.render())
@@ -178,7 +179,9 @@ def test_goal_ring_has_its_radius_and_goes_away(top):
 
 def test_surface_without_any_change_draws_no_lines_of_q(top):
     """A flat critic lies on a level everywhere: that is an area, not a line."""
-    part = bare(landscape(np.full((5, 5), -4.0, np.float32)))
+    noise = np.random.default_rng(0).normal(0, 3e-6, (57, 57))
+    part = bare(landscape((noise - 4).astype(np.float32)))
+    part._grid.set_range(0, 20)
     part.root.reparent_to(top.scene)
     plain = brightness(top.render())
     part.show_contours(True)
@@ -195,6 +198,13 @@ def test_colours_go_with_the_size_of_q(top):
     column = brightness(top.render())[::-1, 200][30:-30]
     assert (np.diff(column) >= -2).all()
     assert column[-1] > 3 * column[0]
+
+
+def test_channels_of_the_colour_table_are_red_green_blue(top):
+    part = bare(landscape(np.zeros((5, 5), np.float32), [(1.0, 0.5, 0.0), (1.0, 0.5, 0.0)]))
+    part.root.reparent_to(top.scene)
+    red, green, blue = top.render()[100, 100, :3].astype(int)
+    assert red > 1.5 * green > 3 * blue
 
 
 def test_mesh_covers_the_square_once():
