@@ -162,7 +162,6 @@ class RecordBuffer:
             self._records = self._allocate(rows)
             kept = min(rows, old.shape[1])
             self._records[:, :kept] = old[:, :kept]
-            self._queue.clear()
             if self._target is not None:
                 self._target.draw(0, self._records)
 

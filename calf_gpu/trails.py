@@ -51,7 +51,7 @@ class TrailRing:
         Width of the ribbons in pixels; that of highlighted agents is half as much again.
     decimation
         Draw the points at steps that are multiples of this, which therefore keep still, and the head; 1 draws
-        all. By default as many as :data:`POINT_BUDGET` allows. The first steps of an episode, up to the first
+        all, 0 as many as :data:`POINT_BUDGET` allows. The first steps of an episode, up to the first
         such point, are not drawn.
     upload
         See :class:`~calf_gpu.record_buffer.RecordBuffer`.
@@ -80,7 +80,7 @@ class TrailRing:
         length: int,
         style: str = "ribbon",
         width_px: float = 2.5,
-        decimation: int | None = None,
+        decimation: int = 0,
         upload: str = "auto",
         window: GraphicsOutput | None = None,
     ) -> None:
@@ -88,8 +88,8 @@ class TrailRing:
             raise ValueError(f"trail style must be one of {', '.join(STYLES)}, got {style!r}")
         if length < 1:
             raise ValueError(f"trail length must be at least 1, got {length}")
-        if decimation is not None and not 1 <= decimation <= length:
-            raise ValueError(f"trail decimation must be in 1..{length} (the length), got {decimation}")
+        if not 0 <= decimation <= length:
+            raise ValueError(f"trail decimation must be in 0..{length} (the length), got {decimation}")
         self.length = length
         self.style = style
         self.decimation = 0

@@ -163,6 +163,31 @@ def test_partial_sends_only_the_slots_written(base, slots):
     shown.close()
 
 
+def test_after_a_resize_panda_fills_the_new_buffer_object(reader):
+    shown = reader("partial")
+    for step in range(3):
+        shown.table.write(step, np.ones((ROWS, 4)))
+        shown.read()
+    shown.table.resize(8)
+    shown.table.write(6, np.ones((8, 4)))
+    before = shown.table.uploaded_bytes
+    assert (shown.read()[6] == 1).all()
+    assert shown.table.uploaded_bytes == before  # a partial write would miss the old, smaller buffer object
+    shown.read()
+    assert shown.table.uploaded_bytes == before + RECORD_BYTES * 8
+
+
+def test_viewport_follows_the_size_of_the_window(offscreen):
+    scene = offscreen(40, 30)
+    uploads = uploads_of(scene.buffer)
+    assert uploads_of(scene.buffer) is uploads
+    scene.render()
+    assert tuple(uploads.viewport[0]) == (40, 30)
+    scene.buffer.set_size(64, 20)
+    scene._base.graphicsEngine.render_frame()
+    assert tuple(uploads.viewport[0]) == (64, 20)
+
+
 def test_lost_context_is_refilled(reader):
     rng = np.random.default_rng(3)
     shown = reader("partial")

@@ -188,8 +188,8 @@ def test_bad_arguments_are_refused_in_one_line(ring):
     for options, message in [
         ({"style": "dots"}, "trail style must be one of ribbon, line, got 'dots'"),
         ({"length": 0}, "trail length must be at least 1, got 0"),
-        ({"decimation": 0}, r"trail decimation must be in 1..10 \(the length\), got 0"),
-        ({"decimation": 11}, r"trail decimation must be in 1..10 \(the length\), got 11"),
+        ({"decimation": -1}, r"trail decimation must be in 0..10 \(the length\), got -1"),
+        ({"decimation": 11}, r"trail decimation must be in 0..10 \(the length\), got 11"),
         ({"width_px": 0.0}, "trail width must be greater than 0 pixels, got 0.0"),
         ({"agents": 0}, "at least 1"),
         ({"agents": 10_000, "length": 2**20}, "MAX_TEXTURE_BUFFER_SIZE"),
