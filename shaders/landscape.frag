@@ -55,6 +55,8 @@ void main() {
     color *= 1.0 - 0.42 * clamp(1.0 - to_nearest(level) / levels, 0.0, 1.0) * lines_apart(levels);
 #endif
     float pixels_per_cell = min(pixels.x, pixels.y);
+    // Single lines do not alias in the distance, but would sparkle where the surface is seen from its edge.
+    float face_on = clamp(pixels_per_cell - 2.0, 0.0, 1.0);
     // |d^2 - r^2| / 2r is the distance from the ring where it matters, without a root.
     vec2 from_goal = cells - goal.xy;
     float thick = abs(dot(from_goal, from_goal) * goal.z - goal.w) * pixels_per_cell;
@@ -65,12 +67,12 @@ void main() {
     vec2 grid = vec2(to_nearest(cells.x), to_nearest(cells.y)) * pixels;
     light = 0.14 * clamp(1.0 - min(grid.x, grid.y), 0.0, 1.0) * clamp(0.4 * pixels_per_cell - 1.0, 0.0, 1.0);
 #endif
-    light = max(light, 0.6 * clamp(1.4 - thick, 0.0, 1.0));
+    light = max(light, 0.6 * face_on * clamp(1.4 - thick, 0.0, 1.0));
     color += light;
 #ifdef OVERLAY
     float boundary = abs(level - certificate.w / contour_step) / levels;
     float glow = clamp(1.0 - boundary / 7.0, 0.0, 1.0);
-    float line = max(clamp(1.75 - boundary, 0.0, 1.0), 0.30 * glow * glow) * clamp(levels * 700.0, 0.0, 1.0);
+    float line = max(clamp(1.75 - boundary, 0.0, 1.0), 0.30 * glow * glow) * clamp(levels * 700.0, 0.0, face_on);
     color = mix(color, BOUNDARY_COLOR, line);
 #endif
     fragment_color = vec4(color, 1.0);

@@ -3,7 +3,7 @@
 
 #include "include/frame.glsl"
 
-const vec3 KEY_LIGHT = vec3(-0.48, 0.30, 0.82);     // plane axes, towards the light
+const vec3 KEY_LIGHT = vec3(-0.60, -0.12, 0.79);     // plane axes, towards the light
 const vec3 KEY_COLOR = vec3(1.00, 0.97, 0.92);
 const vec3 SKY_COLOR = vec3(0.86, 0.92, 1.00);
 const vec3 GROUND_COLOR = vec3(0.42, 0.40, 0.46);
