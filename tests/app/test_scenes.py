@@ -409,3 +409,116 @@ def test_a_context_that_cannot_gets_entities_and_one_line(swarm):
     assert swarm["fallback"] == "EntityScene"
     assert "instanced drawing" in str(swarm["notice"])
     assert "\n" not in str(swarm["notice"])
+
+
+# -- the visualizer --------------------------------------------------------------------------------------
+
+VISUALIZER = """
+from dataclasses import replace
+from types import SimpleNamespace
+from training.visualizer import TrainingVisualizer
+from scene_frames import make_stats
+
+class RecordingHud:
+    def __init__(self):
+        self.blocks, self.rebuilds, self.messages, self.tables = {}, 0, [], []
+        self.pushed, self.legend_overlay = [], False
+        self.timeline = SimpleNamespace(push=lambda step, q: self.pushed.append((step, q)))
+    def set_block(self, name, rows, *, rebuild=False):
+        self.blocks[name] = dict(rows)
+        self.rebuilds += rebuild
+    def message(self, text):
+        self.messages.append(text)
+    def table(self, rows):
+        self.tables.append(rows)
+
+states = np.zeros((3, 2), "f4")
+def frames():
+    for step in range(12):
+        stats = make_stats(total_steps=step, episode=3 if step < 7 else 4, q_value=-float(step))
+        yield replace(make_frame(step, states), stats=stats)
+
+def shown(heights, stats):
+    hud = RecordingHud()
+    config = VisualizationConfig(n_agents=2, heights=heights, stats=stats, text_interval=5, show_grid=False)
+    visualizer = TrainingVisualizer(config, SYSTEMS["point_mass"], profiler, hud)
+    steps, values = [], []
+    for frame in frames():
+        visualizer.show(frame)
+        steps.append(int(hud.blocks["run"]["Steps"]))
+        values.append(hud.blocks["q"]["Q(s, a)"])
+    return visualizer, hud, steps, values, frame
+
+visualizer, hud, out["cached_steps"], values, frame = shown("gpu", "cached")
+out["cached_values"] = values
+out["pushed"] = list(hud.pushed)
+out["cached_rebuilds"] = hud.rebuilds
+# Paused: the frame of the same step that carries the critic's exact values is shown at once.
+visualizer.show(replace(frame, stats=make_stats(q_value=-77.5)))
+out["exact"] = hud.blocks["q"]["Q(s, a)"]
+plain = look(visualizer.scene)
+out["keys"] = [visualizer.input(key) for key in ("c", "h", "x", "g", "+")]
+out["legend"] = hud.legend_overlay
+out["changed"] = (np.abs(look(visualizer.scene) - plain) > 6).mean()
+visualizer.input("c")
+out["legend_off"] = hud.legend_overlay
+profiler.toggle_table()
+visualizer.show(frame)
+visualizer.show(frame)
+profiler.toggle_table()
+visualizer.show(frame)
+out["tables"] = [rows is not None for rows in hud.tables]
+out["blocks"] = sorted(hud.blocks)
+visualizer.close()
+
+visualizer, hud, out["fresh_steps"], _, _ = shown("loop", "every_frame")
+out["fresh_rebuilds"] = hud.rebuilds
+visualizer.input("c")
+out["message"] = hud.messages[-1]
+out["legend_of_entities"] = hud.legend_overlay
+"""
+
+
+@pytest.fixture(scope="module")
+def visualizer(tmp_path_factory) -> dict[str, np.ndarray]:
+    return run(tmp_path_factory.mktemp("visualizer"), VISUALIZER)
+
+
+def test_cached_texts_change_when_due_or_when_an_episode_starts(visualizer):
+    assert visualizer["cached_steps"].tolist() == [0] * 5 + [5] * 2 + [7] * 5
+    assert visualizer["cached_values"][-1] == "−7.0000"
+    assert visualizer["cached_rebuilds"] == 0
+
+
+def test_texts_are_rebuilt_every_frame_when_not_cached(visualizer):
+    assert visualizer["fresh_steps"].tolist() == list(range(12))
+    assert visualizer["fresh_rebuilds"] == 12 * len(visualizer["blocks"])
+
+
+def test_every_block_of_the_display_is_filled(visualizer):
+    blocks = ["calf", "episode", "frame", "kappa", "q", "run", "training"]
+    assert visualizer["blocks"].tolist() == blocks
+
+
+def test_the_timeline_gets_every_step(visualizer):
+    np.testing.assert_array_equal(visualizer["pushed"], [(step, -20.0) for step in range(12)])
+
+
+def test_a_paused_frame_shows_exact_values_at_once(visualizer):
+    assert visualizer["exact"] == "−77.5000"
+
+
+def test_keys_switch_parts_and_the_legend(visualizer):
+    assert visualizer["keys"].tolist() == [True, True, False, True, False]
+    assert visualizer["changed"] > 0.05
+    assert visualizer["legend"]
+    assert not visualizer["legend_off"]
+
+
+def test_a_scene_without_overlay_says_what_it_takes(visualizer):
+    assert "--gpu-heights" in str(visualizer["message"])
+    assert not visualizer["legend_of_entities"]
+
+
+def test_the_profiler_table_comes_and_goes(visualizer):
+    assert visualizer["tables"].tolist() == [True, False]

@@ -23,10 +23,10 @@ DROP = 0.03
 """Distance of the frame below height 0: it never cuts the surface."""
 TICK = 0.10
 NUMBER_AT = 0.30
-LABEL_AT = 0.88
+LABEL_AT = 0.82
 """Distances of ticks' ends, numbers and labels from the frame."""
-NUMBER_SIZE = 0.19
-LABEL_SIZE = 0.22
+NUMBER_SIZE = 0.17
+LABEL_SIZE = 0.19
 HEIGHT_TICKS = (0.0, 0.5, 1.0)
 HEIGHT_LABEL = "Q², scaled"
 GOAL_REACH = 1.12

@@ -1,8 +1,8 @@
 """The scene as entities: one for every agent, grid node and grid line, and meshes of its own for every trail.
 
-This is the structure that the swarm scene replaces, written the way Ursina's manual would have it: models are
-shared, and only what changed is rebuilt. It needs no shader of ours, so it also is what a graphics driver gets
-that cannot run them.
+This is the structure that the swarm scene replaces, written the way Ursina's manual would have it: its own
+sphere, models shared, and only what changed rebuilt. It needs no shader of ours, so it also is what a graphics
+driver gets that cannot run them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class EntityScene:
         self._grid = _GridEntities(self.root, self.heatmap, config.height_scale)
         self._goal = _GoalRing(self.root, system, self.heatmap, config.height_scale)
         self._agents_root = Entity(parent=self.root, name="agents")
-        self._shape = shapes.sphere(16, 10) if system.heading_axis is None else shapes.cone(20)
+        self._shape = shapes.sphere() if system.heading_axis is None else shapes.cone(20)
         self._texture = QGrid(system.plane_extent) if ring else None
         count = 1 + config.n_agents
         self._trails: Trails = (
@@ -189,7 +189,7 @@ class _GridEntities:
         self.root = Entity(parent=parent, name="grid")
         self._heatmap = heatmap
         self._scale = height_scale
-        self._sphere = shapes.sphere(8, 6)
+        self._sphere = shapes.sphere()
         self._nodes: list[Entity] = []
         self._lines: list[Entity] = []
 

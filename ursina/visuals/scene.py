@@ -130,7 +130,6 @@ def choose_scene(
     gets the entity scene with one vectorised height query a frame.
     """
     from calf_gpu.context import missing_features  # the scenes are imported late: they import this module
-
     from visuals.entity_scene import EntityScene
     from visuals.swarm_scene import SwarmScene
 

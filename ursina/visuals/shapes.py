@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import NodePath
+from ursina.mesh_importer import imported_meshes, load_model
 
-from ursina import Mesh
+from ursina import Mesh, application
 
 Array = NDArray[np.float32]
 
@@ -54,17 +55,15 @@ def flat_colors(colors: NDArray[np.floating]) -> Array:
     return opaque.ravel()
 
 
-def sphere(segments: int, rings: int) -> Mesh:
-    """Return a lit white sphere of radius 1."""
-    latitude, longitude = np.meshgrid(
-        np.linspace(-0.5 * np.pi, 0.5 * np.pi, rings + 1),
-        np.linspace(0.0, 2.0 * np.pi, segments + 1),
-        indexing="ij",
+def sphere() -> Mesh:
+    """Return Ursina's sphere, white and lit, with radius 1."""
+    load_model("sphere", application.internal_models_compressed_folder)
+    model = imported_meshes["sphere"]  # load_model itself returns a mere copy from the second call on
+    normals = np.array(model.normals, np.float32)
+    return Mesh(
+        vertices=2.0 * np.array(model.vertices, np.float32).ravel(),
+        colors=flat_colors(body_light(normals[:, [0, 2, 1]])),
     )
-    across = np.cos(latitude)
-    normals = np.stack([across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)], axis=-1)
-    normals = normals.reshape(-1, 3)
-    return mesh(normals, grid_triangles(rings + 1, segments + 1), body_light(normals))
 
 
 def cone(segments: int) -> Mesh:
