@@ -24,7 +24,7 @@ from calf_gpu.uploads import uploads_of
 
 STYLES = ("ribbon", "line")
 
-POINT_BUDGET = {"ribbon": 8_000, "line": 60_000}
+POINT_BUDGET = {"ribbon": 8_000, "line": 50_000}
 """Points of all trails together that the automatic decimation aims at: 3 and 40 ms on two slow CPU cores."""
 
 COARSEST = 20
