@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from config.visualization_config import VisualizationConfig
 from hypothesis import given
 from hypothesis import strategies as st
-from offscreen import run_script
+from offscreen import ROOT, run_script
 from scene_frames import bowl, make_frame
 from training.systems import SYSTEMS
+from visuals import shapes
 from visuals.axes import nice_step
 from visuals.critic_heatmap import CriticHeatmap
 from visuals.scene import colormap_colors, gather
@@ -82,6 +84,13 @@ def test_colormaps_come_by_name_and_a_wrong_name_gets_the_accepted_ones():
     with pytest.raises(ValueError, match=r"accepts .*magma.*viridis.*got 'viridsi'") as error:
         colormap_colors("viridsi")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["KEY_LIGHT", "KEY_COLOR", "SKY_COLOR", "GROUND_COLOR"])
+def test_light_of_entities_is_the_shaders(name):
+    source = (ROOT / "shaders/include/lighting.glsl").read_text(encoding="utf-8")
+    (values,) = re.findall(rf"const vec3 {name} = vec3\(([^)]*)\)", source)
+    np.testing.assert_array_equal(getattr(shapes, name), [float(value) for value in values.split(",")])
 
 
 @given(st.floats(1e-6, 1e6))
@@ -283,11 +292,11 @@ for system in ("point_mass", "differential_drive"):
     for heights in ("gpu", "numpy", "loop"):
         scene, states = show_all(system, heights)
         out[f"{system}_{heights}"] = look(scene)
-        if heights != "loop":
-            scene.set_visible("landscape", False)
-            scene._trails.ring.root.hide()
-            scene._axes.root.hide()
-            out[f"{system}_{heights}_agents"] = look(scene)
+        for part in ("landscape", "grid"):
+            scene.set_visible(part, False)
+        scene._trails.ring.root.hide()
+        scene._axes.root.hide()
+        out[f"{system}_{heights}_agents"] = look(scene)
         out["states"] = states
         scene.close()
 out["left"] = window.app.render.find_all_matches("**/+GeomNode").get_num_paths()
@@ -356,6 +365,17 @@ def test_no_agent_is_displaced_by_a_pixel(swarm, system):
 def test_entities_and_buffers_show_about_the_same(swarm, system):
     gpu, entities = swarm[f"{system}_gpu"], swarm[f"{system}_loop"]
     assert np.abs(gpu - entities).mean() < 12
+
+
+@SYSTEM_NAMES
+def test_agents_are_where_and_how_their_entities_are(swarm, system):
+    gpu, entities = (bodies(swarm[f"{system}_{heights}_agents"]) for heights in ("gpu", "loop"))
+    assert (gpu & entities).sum() > 0.66 * (gpu | entities).sum()
+
+
+def bodies(image: np.ndarray) -> np.ndarray:
+    """Pixels of agents: brighter than the background (shadows are darker)."""
+    return (image - image[0, 0]).sum(axis=-1) > 60
 
 
 def agents_on_screen(image: np.ndarray) -> np.ndarray:
@@ -453,8 +473,9 @@ visualizer, hud, out["cached_steps"], values, frame = shown("gpu", "cached")
 out["cached_values"] = values
 out["pushed"] = list(hud.pushed)
 out["cached_rebuilds"] = hud.rebuilds
+visualizer.show(replace(frame, step=12))  # texts are due here, so that they are not in the next frame
 # Paused: the frame of the same step that carries the critic's exact values is shown at once.
-visualizer.show(replace(frame, stats=make_stats(q_value=-77.5)))
+visualizer.show(replace(frame, step=12, stats=make_stats(q_value=-77.5)))
 out["exact"] = hud.blocks["q"]["Q(s, a)"]
 plain = look(visualizer.scene)
 out["keys"] = [visualizer.input(key) for key in ("c", "h", "x", "g", "+")]

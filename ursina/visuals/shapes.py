@@ -14,7 +14,7 @@ from ursina import Mesh, application
 
 Array = NDArray[np.float32]
 
-KEY_LIGHT = np.array([-0.48, 0.30, 0.82])
+KEY_LIGHT = np.array([-0.60, -0.12, 0.79])
 KEY_COLOR = np.array([1.00, 0.97, 0.92])
 SKY_COLOR = np.array([0.86, 0.92, 1.00])
 GROUND_COLOR = np.array([0.42, 0.40, 0.46])
@@ -28,7 +28,8 @@ CONE_BASE = np.array([-1.8, 0.0, 0.0])
 def light(normals: NDArray[np.floating]) -> Array:
     """Return the (N, 3) light, without highlights, that falls on surfaces with unit normals (N, 3)."""
     sky = GROUND_COLOR + (SKY_COLOR - GROUND_COLOR) * (0.5 + 0.5 * normals[:, 2:3])
-    diffuse = np.maximum(normals @ KEY_LIGHT, 0.0)[:, np.newaxis]
+    key = KEY_LIGHT / np.linalg.norm(KEY_LIGHT)
+    diffuse = np.maximum(normals @ key, 0.0)[:, np.newaxis]
     return (0.46 * sky + 0.66 * diffuse * KEY_COLOR).astype(np.float32)
 
 
