@@ -11,6 +11,7 @@ from panda3d.core import CS_zup_right, LMatrix4f, NodePath, get_default_coordina
 
 from calf_gpu.agents import Agents
 from calf_gpu.colormap import DEFAULT_COLORS, lookup_texture
+from calf_gpu.context import check_context
 from calf_gpu.heights import Extent, normalise, sample_grid
 from calf_gpu.landscape import Landscape
 from calf_gpu.palette import encode
@@ -61,6 +62,13 @@ class SwarmView:
         Node of the whole view, in the application's coordinates: move, scale (zoom) or hide it at will.
     grid, landscape, trails, agents
         The parts, each with switches of its own.
+
+    Raises
+    ------
+    ContextError
+        The graphics driver lacks something; the message names it.
+    ValueError
+        An impossible number, shape or name.
     """
 
     def __init__(
@@ -78,10 +86,11 @@ class SwarmView:
         cpu_heights: bool = False,
         trail_style: str = "ribbon",
         trail_width: float = 2.5,
-        trail_decimation: int = 1,
+        trail_decimation: int = 0,
         upload: str = "auto",
     ) -> None:
         window = base.win
+        check_context(window.get_gsg(), n * (trail_length + 1))
         self.grid = QGrid(extent)
         self.landscape = Landscape(self.grid, resolution, lookup_texture(colors), cpu_heights)
         self.trails = TrailRing(
