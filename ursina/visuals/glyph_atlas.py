@@ -1,7 +1,7 @@
-"""One texture with every glyph the HUD writes, rasterised at the size it is shown, and the layout of text runs.
+"""One texture with every glyph the HUD writes, rasterised at the size shown, and the layout of text.
 
-Glyphs are placed on whole pixels and drawn one texel to a pixel, so that text is as sharp as FreeType makes it.
-All of the HUD is quads cut out of this texture: glyphs, filled areas, rounded corners and soft line segments.
+Glyphs are placed on whole pixels and drawn one texel to a pixel, so that text is as sharp as FreeType makes
+it. The sheet also holds what rounds corners and softens the edges of lines.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Color = tuple[int, int, int, int]
 """sRGB and opacity, 0 to 255."""
 
 Face = Literal["text", "title"]
+Align = Literal["left", "right", "center"]
 
 VERTEX = np.dtype([("position", "<f4", 3), ("color", "u1", 4), ("uv", "<f4", 2)])
 """One corner of a quad: pixels from the picture's top left with y down, colour, texture coordinates."""
@@ -55,7 +56,7 @@ class Run:
     text: str
     color: Color
     face: Face = "text"
-    align: Literal["left", "right", "center"] = "left"
+    align: Align = "left"
 
 
 class GlyphAtlas:
@@ -72,8 +73,8 @@ class GlyphAtlas:
     ----------
     texture
         RGBA, white with coverage as opacity, drawn with nearest filtering.
-    ascent, descent
-        Pixels that a line of each face reaches above and below its baseline.
+    extent
+        Pixels that letters of each face reach above (negative) and below their baseline.
     """
 
     def __init__(self, text_px: int, title_px: int, corner_px: int) -> None:
@@ -82,13 +83,13 @@ class GlyphAtlas:
             for (face, file), size in zip(FONT_FILES.items(), (text_px, title_px), strict=True)
         }
         self.corner = corner_px
-        self.ascent = {face: font.getmetrics()[0] for face, font in fonts.items()}
-        self.descent = {face: font.getmetrics()[1] for face, font in fonts.items()}
+        boxes = {face: font.getbbox("Qg|†", anchor="ls") for face, font in fonts.items()}
+        self.extent = {face: (int(box[1]), int(box[3])) for face, box in boxes.items()}
         self._sheet = _Sheet(_ATLAS_WIDTH)
         self._corner_cell = self._sheet.add(_corner_mask(corner_px))
         self._line_cell = self._sheet.add(_line_mask())
-        self._white_cell = self._sheet.add(Image.new("L", (4, 4), 255))
-        cells, advances = [], []
+        cells: list[tuple[float, ...]] = []
+        advances: list[int] = []
         for font in fonts.values():
             for character in CHARACTERS:
                 cell, advance = self._rasterise(font, character)
@@ -97,6 +98,10 @@ class GlyphAtlas:
         # (glyphs, 6): offset of the quad from the pen, its size, its corner in the sheet; all in pixels.
         self._cells = np.array(cells, np.float32)
         self._advances = np.array(advances, np.float32)
+        self._advance_of = {
+            face: dict(zip(CHARACTERS, advances[i * len(CHARACTERS) :], strict=False))
+            for i, face in enumerate(fonts)
+        }
         self._first_of_face = {face: i * len(CHARACTERS) for i, face in enumerate(fonts)}
         self._index = np.full(0x3000, CHARACTERS.index("?"), np.int64)
         self._index[[ord(character) for character in CHARACTERS]] = np.arange(len(CHARACTERS))
@@ -105,7 +110,8 @@ class GlyphAtlas:
 
     def width(self, text: str, face: Face = "text") -> int:
         """Return the advance of a text in pixels."""
-        return int(self._advances[self._glyphs(text) + self._first_of_face[face]].sum())
+        advances, unknown = self._advance_of[face], self._advance_of[face]["?"]
+        return sum(advances.get(character, unknown) for character in text)
 
     def fit(self, text: str, width: float, face: Face = "text") -> str:
         """Return the text, cut with an ellipsis where it is wider than ``width`` pixels."""
@@ -138,39 +144,21 @@ class GlyphAtlas:
             pens[drawn] + cells[drawn, :2], cells[drawn, 2:4], cells[drawn, 4:6], colors[drawn]
         )
 
-    def rectangle(self, x0: float, y0: float, x1: float, y1: float, color: Color) -> NDArray[np.void]:
-        """Return a filled rectangle, (1, 4) quads."""
-        quads = np.zeros((1, 4), VERTEX)
-        quads["position"][0, :, :2] = [(x0, y0), (x0, y1), (x1, y1), (x1, y0)]
-        quads["uv"] = self._uv(np.array(self._white_cell[:2]) + 2.0)
-        quads["color"] = color
-        return quads
-
-    def rounded(self, x0: float, y0: float, x1: float, y1: float, color: Color) -> NDArray[np.void]:
-        """Return a filled rectangle with rounded corners, (7, 4) quads that do not overlap."""
+    def corners(self, x0: float, y0: float, x1: float, y1: float, color: Color) -> NDArray[np.void]:
+        """Return the four rounded corners of a rectangle, (4, 4) quads."""
         r = self.corner
-        middle = [
-            self.rectangle(x0 + r, y0, x1 - r, y0 + r, color),
-            self.rectangle(x0, y0 + r, x1, y1 - r, color),
-            self.rectangle(x0 + r, y1 - r, x1 - r, y1, color),
-        ]
         u, v = self._corner_cell[:2]
-        # The cell holds the top left corner; the others are its mirror images.
-        places = [
-            ((x0, y0), (1, 1)),
-            ((x1 - r, y0), (-1, 1)),
-            ((x0, y1 - r), (1, -1)),
-            ((x1 - r, y1 - r), (-1, -1)),
-        ]
-        corners = []
-        for (x, y), (flip_x, flip_y) in places:
-            us = (u, u + r)[::flip_x]
-            vs = (v, v + r)[::flip_y]
-            quad = self.rectangle(x, y, x + r, y + r, color)
-            corner_uv = np.array([(us[0], vs[0]), (us[0], vs[1]), (us[1], vs[1]), (us[1], vs[0])], np.float32)
-            quad["uv"][0] = self._uv(corner_uv)
-            corners.append(quad)
-        return np.concatenate([*middle, *corners])
+        quads = []
+        # The sheet holds the top left corner; the others are its mirror images.
+        for x, us in ((x0, (u, u + r)), (x1 - r, (u + r, u))):
+            for y, vs in ((y0, (v, v + r)), (y1 - r, (v + r, v))):
+                quad = rectangle(x, y, x + r, y + r, color)
+                texels = np.array(
+                    [(us[0], vs[0]), (us[0], vs[1]), (us[1], vs[1]), (us[1], vs[0])], np.float32
+                )
+                quad["uv"][0] = self._uv(texels)
+                quads.append(quad)
+        return np.concatenate(quads)
 
     def polyline(self, points: NDArray[np.floating], width: float, color: Color) -> NDArray[np.void]:
         """Return soft-edged segments between consecutive (n, 2) points in pixels; NaN leaves a gap."""
@@ -193,7 +181,7 @@ class GlyphAtlas:
         points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
         return self._index[np.where(points < len(self._index), points, ord("?"))]
 
-    def _rasterise(self, font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[float, ...], float]:
+    def _rasterise(self, font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[float, ...], int]:
         left, top, right, bottom = font.getbbox(character, anchor="ls")
         advance = round(font.getlength(character))
         size = (int(right - left), int(bottom - top))
@@ -211,7 +199,7 @@ class GlyphAtlas:
         texel: NDArray[np.floating],
         colors: NDArray[np.uint8],
     ) -> NDArray[np.void]:
-        """Return quads of ``size`` pixels at ``corner`` showing the sheet from ``texel`` on, texel by pixel."""
+        """Return quads of ``size`` pixels at ``corner`` that show the sheet from ``texel`` on."""
         quads = np.zeros((len(corner), 4), VERTEX)
         offsets = np.array([(0, 0), (0, 1), (1, 1), (1, 0)], np.float32)[None] * size[:, None]
         quads["position"][..., :2] = corner[:, None] + offsets
@@ -221,6 +209,14 @@ class GlyphAtlas:
 
     def _uv(self, texels: NDArray[np.floating]) -> NDArray[np.floating]:
         return texels / self._sheet_size
+
+
+def rectangle(x0: float, y0: float, x1: float, y1: float, color: Color) -> NDArray[np.void]:
+    """Return a rectangle of one colour, (1, 4) quads; it needs no texture."""
+    quads = np.zeros((1, 4), VERTEX)
+    quads["position"][0, :, :2] = [(x0, y0), (x0, y1), (x1, y1), (x1, y0)]
+    quads["color"] = color
+    return quads
 
 
 class _Sheet:

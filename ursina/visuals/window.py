@@ -90,6 +90,11 @@ class Window:
         """Width and height of the picture in pixels."""
         return self.app.win.get_x_size(), self.app.win.get_y_size()
 
+    @property
+    def frame_seconds(self) -> float:
+        """Seconds that the last frame took."""
+        return self.app.clock.get_dt()
+
     def on_resize(self, callback: Callable[[int, int], None]) -> None:
         """Call ``callback(width, height)`` after every change of the size."""
         self._on_resize.append(callback)
@@ -216,5 +221,6 @@ def _start_ursina(size: tuple[int, int], offscreen: bool) -> Ursina:
             where = "offscreen buffer" if offscreen else "window"
             raise WindowError(f"no OpenGL {where} can be opened: {error}") from None
         ursina.destroy(ursina.application.hot_reloader)
+    ursina.camera.overlay.hide()  # a transparent quad over the whole picture, blended in every frame
     ursina.mouse.enabled = False  # it casts a ray into the scene every frame
     return app

@@ -1,0 +1,109 @@
+"""The program: ``python ursina/main.py --help``.
+
+Only what the command line needs is imported before the window shows; torch comes after.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from config.options import UsageError, parse_options
+from config.visualization_config import VisualizationConfig
+
+RUNS = Path("runs")
+"""Where the folders of runs are made."""
+
+USAGE, ENVIRONMENT = 2, 1
+"""Exit codes: the command line cannot be used; what it asks for cannot be had on this machine."""
+
+
+class StartError(RuntimeError):
+    """The run cannot start or go on; the text is one line for the user."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the program with these arguments (default: the command line's) and return its exit code."""
+    try:
+        config = parse_options(sys.argv[1:] if args is None else args)
+        run_dir = run_folder(config)
+    except UsageError as error:
+        return _fail(error, USAGE)
+    try:
+        if config.no_render:
+            train_without_pictures(config, run_dir)
+        else:
+            show(config, run_dir)
+    except (StartError, OSError) as error:
+        return _fail(error, ENVIRONMENT)
+    return 0
+
+
+def run_folder(config: VisualizationConfig) -> Path:
+    """Return the folder of the run: the one given, the newest to resume, or a new name. Makes nothing.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to resume.
+    """
+    if config.run_dir is not None:
+        return config.run_dir
+    if config.resume:
+        runs = sorted(folder for folder in RUNS.glob(f"*-{config.system}*") if folder.is_dir())
+        if not runs:
+            raise UsageError(f"--resume found no run of {config.system} in {RUNS}/; name one with --run-dir")
+        return runs[-1]
+    name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.system}"
+    folder, copies = RUNS / name, 1
+    while folder.exists():
+        copies += 1
+        folder = RUNS / f"{name}-{copies}"
+    return folder
+
+
+def train_without_pictures(config: VisualizationConfig, run_dir: Path) -> None:
+    """Train as fast as possible with a progress bar; Ctrl-C saves and ends."""
+    from training.headless import train
+
+    try:
+        train(config, run_dir)
+    except ValueError as error:
+        raise StartError(str(error)) from None
+    print(f"saved in {run_dir}")
+
+
+def show(config: VisualizationConfig, run_dir: Path) -> None:
+    """Train and show it, in a window or offscreen."""
+    from visuals.window import Window, WindowError, display_available
+
+    offscreen = config.offscreen
+    if not offscreen and not display_available():
+        print("no display found: rendering offscreen", file=sys.stderr)
+        offscreen = True
+    try:
+        window = Window(
+            config.size,
+            offscreen=offscreen,
+            core_profile=config.gl_profile == "core",
+            vsync=config.profile is None,
+        )
+    except WindowError as error:
+        raise StartError(str(error)) from None
+    from session import Session, SessionError
+
+    try:
+        Session(config, run_dir, window).run()
+    except SessionError as error:
+        raise StartError(str(error)) from None
+
+
+def _fail(error: Exception, code: int) -> int:
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

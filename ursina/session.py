@@ -1,0 +1,297 @@
+"""One run of the program with pictures: simulate, show, draw, capture, profile, and react to keys."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from config.visualization_config import RANGES, VisualizationConfig
+from tqdm import tqdm
+from utils.performance_profiler import PerformanceProfiler
+from visuals.camera_controls import FlyCamera
+from visuals.capture import FrameCapture
+from visuals.hud import Hud
+from visuals.window import Window
+
+from calf_gpu.counters import FrameCounters
+from calf_gpu.gpu_timer import GpuTimer
+from ursina import Entity
+
+if TYPE_CHECKING:
+    from training.frame_state import FrameState
+    from training.remote_simulation import RemoteSimulation
+    from training.simulation import Simulation
+
+OFFSCREEN_FRAMES = 600
+"""Frames of an offscreen run unless told otherwise."""
+
+WAITING_S = 0.005
+"""Pause between two looks for the first frame state of another process."""
+
+
+class SessionError(RuntimeError):
+    """The run cannot start; the text is one line for the user."""
+
+
+class Session:
+    """The loop over frames.
+
+    Parameters
+    ----------
+    config
+        Options of the program.
+    run_dir
+        Folder for checkpoints, previews and profiles.
+    window
+        The picture, already open. A first frame is drawn before anything slow is imported.
+
+    Raises
+    ------
+    SessionError
+        If the run's folder or its checkpoint cannot be used.
+    """
+
+    def __init__(self, config: VisualizationConfig, run_dir: Path, window: Window) -> None:
+        self._config = config
+        self._run_dir = run_dir
+        self._window = window
+        self._paused = self._quitting = False
+        self._agents = config.n_agents
+        self._hud = Hud(
+            window.size, timeline_interval=1 if config.stats == "every_frame" else config.text_interval
+        )
+        self._camera = FlyCamera(window)
+        window.on_resize(self._hud.resize)
+        self._hud.message("starting: importing torch")
+        self._draw_idle()
+        self._profiler = self._make_profiler()
+        self._source = self._make_source()
+        from training.visualizer import TrainingVisualizer
+
+        self._hud.message(None)
+        self._visualizer = TrainingVisualizer(config, self._source.system, self._profiler, self._hud)
+        self._meters = Meters(window, self._profiler, self._source) if self._profiler.enabled else None
+        self._reload = self._make_reload()
+        self._keys = Entity(name="keys", input=self._input, eternal=True)
+
+    def run(self) -> None:
+        """Show frames until the last one, Q, Ctrl-C or the closed window; then save and release everything."""
+        frames = self._config.frames or (OFFSCREEN_FRAMES if self._window.offscreen else None)
+        previews = self._run_dir if self._window.offscreen else None
+        capture = FrameCapture(
+            self._window,
+            self._config.capture,
+            self._config.capture_every,
+            previews,
+            frames or 0,
+            video=self._config.profile is None,  # encoding would be measured too
+        )
+        before = {
+            number: signal.signal(number, self._interrupted) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        show_bar = self._window.offscreen and sys.stderr.isatty()
+        try:
+            with tqdm(total=frames, unit="frame", disable=not show_bar) as bar:
+                number = 0
+                while not self._quitting and not self._window.closed and number != frames:
+                    if self._frame(number + 1, capture):
+                        number += 1
+                        bar.update()
+            for path in capture.close(self._window):
+                print(f"wrote {path}")
+            self._write_profile(self._config.profile)
+        finally:
+            self._close()
+            for signal_number, handler in before.items():
+                signal.signal(signal_number, handler)
+
+    def _frame(self, number: int, capture: FrameCapture) -> bool:
+        """Simulate, show and draw one frame; false if there is no frame state yet."""
+        state = self._next_state()
+        if state is None:
+            self._hud.message("starting the training process")
+            self._draw_idle()
+            time.sleep(WAITING_S)
+            return False
+        self._visualizer.show(state)
+        self._hud.timeline.push(state.stats.total_steps, state.stats.q_certified)
+        self._window.step()
+        self._camera.update(self._window.frame_seconds)
+        if self._reload is not None:
+            self._reload.step()
+        capture.before_draw(number)
+        with self._profiler.section("render"):
+            self._window.draw()
+        capture.after_draw(number)
+        if self._meters is not None:
+            self._meters.count()
+        self._profiler.end_frame()
+        return True
+
+    def _next_state(self) -> FrameState | None:
+        state = self._source.next_frame()
+        failure = getattr(self._source, "failure", None)
+        if failure is not None:
+            if state is None:
+                raise SessionError(failure)
+            self._hud.message(f"{failure}; press T to restart it")
+        return state
+
+    def _input(self, key: str) -> None:
+        """React to a key of Ursina's names."""
+        if self._camera.input(key) or self._visualizer.input(key):
+            return
+        action = {
+            "p": self._toggle_pause,
+            "q": self._quit,
+            "+": lambda: self._change_agents(1),
+            "=": lambda: self._change_agents(1),
+            "-": lambda: self._change_agents(-1),
+            "f": self._window.toggle_fullscreen,
+            "tab": self._toggle_help,
+            "t": self._restart,
+            "f1": lambda: self._write_profile(self._run_dir / "profile.json"),
+            "f2": self._toggle_table,
+            "f3": self._profiler.reset,
+        }.get(key)
+        if action is not None:
+            action()
+
+    def _toggle_pause(self) -> None:
+        self._paused = not self._paused
+        self._source.set_paused(self._paused)
+        self._hud.message("paused: P goes on" if self._paused else None)
+
+    def _quit(self) -> None:
+        self._quitting = True
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        self._quitting = True
+
+    def _change_agents(self, change: int) -> None:
+        low, high = RANGES["n_agents"]
+        self._agents = int(max(low, min(high, self._agents + change)))
+        self._source.set_agent_count(self._agents)
+
+    def _toggle_help(self) -> None:
+        self._hud.help_visible = not self._hud.help_visible
+
+    def _restart(self) -> None:
+        if getattr(self._source, "failure", None) is not None:
+            self._source.restart()  # type: ignore[union-attr]
+            self._hud.message(None)
+
+    def _toggle_table(self) -> None:
+        if self._profiler.toggle_table() and self._meters is None:
+            self._meters = Meters(self._window, self._profiler, self._source)
+
+    def _write_profile(self, path: Path | None) -> None:
+        if path is None:
+            return
+        if not self._profiler.frames:
+            self._hud.message("nothing was measured yet: F2 or --profile starts the profiler")
+        for written in self._profiler.write(path):
+            print(f"wrote {written}")
+        self._hud.message(f"wrote {path}")
+
+    def _draw_idle(self) -> None:
+        self._window.step()
+        self._window.draw()
+
+    def _make_profiler(self) -> PerformanceProfiler:
+        gsg = self._window.app.win.get_gsg()
+        machine = {"gl_renderer": gsg.get_driver_renderer(), "gl_version": gsg.get_driver_version()}
+        return PerformanceProfiler(
+            enabled=self._config.profile is not None, config=self._config.as_dict(), machine=machine
+        )
+
+    def _make_source(self) -> Simulation | RemoteSimulation:
+        """Return who trains: a process of its own, or this one, a step inside each frame."""
+        try:
+            if self._config.training == "process":
+                from training.remote_simulation import RemoteSimulation
+
+                return RemoteSimulation(self._config, self._run_dir)
+            from training.simulation import Simulation
+
+            return Simulation(self._config, self._run_dir, self._profiler)
+        except ValueError as error:
+            raise SessionError(str(error)) from None
+
+    def _make_reload(self) -> ShaderReload | None:
+        wanted = self._config.hot_reload or os.environ.get("CALF_GPU_DEV") == "1"
+        programs = getattr(self._visualizer.scene, "programs", ())
+        return ShaderReload(self._window, self._hud, programs) if wanted and programs else None
+
+    def _close(self) -> None:
+        if self._reload is not None:
+            self._reload.close()
+        self._visualizer.close()
+        self._source.close()
+        self._window.close()
+
+
+class Meters:
+    """Feeds the profiler what is counted outside it: draw calls, bytes, critic queries, GPU time."""
+
+    def __init__(
+        self, window: Window, profiler: PerformanceProfiler, source: Simulation | RemoteSimulation
+    ) -> None:
+        self._profiler = profiler
+        self._source = source
+        self._counters = FrameCounters(window.app.win)
+        self._timer = GpuTimer(window.app.win)
+        self._queries = _total(source.critic_queries)
+        self._rows = _total(source.critic_rows)
+
+    def count(self) -> None:
+        """Report the frame that has just been drawn."""
+        queries, rows = _total(self._source.critic_queries), _total(self._source.critic_rows)
+        self._profiler.count("critic_queries", queries - self._queries)
+        self._profiler.count("critic_rows", rows - self._rows)
+        self._queries, self._rows = queries, rows
+        self._profiler.count("draw_calls", self._counters.draw_calls)
+        self._profiler.count("upload_bytes", self._counters.upload_bytes)
+        for milliseconds in self._timer.take():
+            self._profiler.add_gpu_time(milliseconds)
+
+
+class ShaderReload:
+    """Reloads shaders when their files change and shows what is wrong with them."""
+
+    def __init__(self, window: Window, hud: Hud, programs: Any) -> None:
+        from utils.shader_watcher import ShaderWatcher
+
+        from calf_gpu.hot_reload import ShaderReloader
+        from calf_gpu.programs import shaders_dir
+
+        self._hud = hud
+        self._reloader = ShaderReloader(window.app.win, programs)
+        self._watcher = ShaderWatcher(shaders_dir())
+        self._shown: list[str] = []
+
+    def step(self) -> None:
+        """Take in edits; call once a frame."""
+        if self._watcher.changed():
+            self._reloader.reload()
+        self._reloader.step()
+        errors = self._reloader.errors
+        if errors != self._shown:
+            self._shown = errors
+            self._hud.message(errors[0] if errors else None)
+            for error in errors:
+                print(error, file=sys.stderr)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._watcher.close()
+
+
+def _total(counts: Mapping[str, int]) -> int:
+    return sum(counts.values())
