@@ -91,7 +91,6 @@ class TrainingVisualizer:
         rebuild = self._config.stats == "every_frame"
         for block in BLOCKS:
             self.hud.set_block(block, self.stats.get(block), rebuild=rebuild)
-        self.hud.timeline.push(self._shown.step, self._shown.stats.q_certified)
         self._update_table()
 
     def set_visible(self, part: Part, on: bool) -> bool:

@@ -8,6 +8,7 @@ from training.frame_state import FrameState, TrainingStats
 from training.systems import System
 from utils.performance_profiler import PerformanceProfiler
 
+from calf_gpu.programs import ProgramSwitch
 from calf_gpu.view import SwarmView
 from ursina import Entity, application, destroy
 from visuals.axes import Axes
@@ -47,6 +48,13 @@ class SwarmScene:
             if config.trails == "ring"
             else LineTrails(self.root, len(self._records), config.trail_length)
         )
+
+    @property
+    def programs(self) -> list[ProgramSwitch]:
+        """The shader programs that draw this scene, for hot reload."""
+        view = self._view
+        trails = [view.trails.program] if self._config.trails == "ring" else []
+        return [view.landscape.program, *trails, view.agents.program]
 
     def show(self, frame: FrameState) -> None:
         """Bring the picture up to date with a frame."""
