@@ -61,7 +61,7 @@ class Session:
         self._config = config
         self._run_dir = run_dir
         self._window = window
-        self._paused = self._quitting = False
+        self._paused = self._quitting = self._waiting = False
         self._agents = config.n_agents
         self._hud = Hud(
             window.size, timeline_interval=1 if config.stats == "every_frame" else config.text_interval
@@ -115,10 +115,14 @@ class Session:
         """Simulate, show and draw one frame; false if there is no frame state yet."""
         state = self._next_state()
         if state is None:
+            self._waiting = True
             self._hud.message("starting the training process")
             self._draw_idle()
             time.sleep(WAITING_S)
             return False
+        if self._waiting:
+            self._waiting = False
+            self._hud.message(None)
         self._visualizer.show(state)
         self._hud.timeline.push(state.stats.total_steps, state.stats.q_certified)
         self._window.step()
@@ -214,7 +218,7 @@ class Session:
     def _make_source(self) -> Simulation | RemoteSimulation:
         """Return who trains: a process of its own, or this one, a step inside each frame."""
         try:
-            if self._config.training == "process":
+            if self._trains_apart:
                 from training.remote_simulation import RemoteSimulation
 
                 return RemoteSimulation(self._config, self._run_dir)
@@ -223,6 +227,13 @@ class Session:
             return Simulation(self._config, self._run_dir, self._profiler)
         except ValueError as error:
             raise SessionError(str(error)) from None
+
+    @property
+    def _trains_apart(self) -> bool:
+        """Whether training has a process of its own."""
+        if self._config.training == "auto":
+            return not self._window.offscreen
+        return self._config.training == "process"
 
     def _make_reload(self) -> ShaderReload | None:
         wanted = self._config.hot_reload or os.environ.get("CALF_GPU_DEV") == "1"

@@ -130,7 +130,7 @@ def _shorthands(given: _CommandLine) -> dict[str, str]:
     if given.gpu_heights and given.baseline:
         raise UsageError("--gpu-heights and --baseline exclude each other")
     if given.baseline:
-        return {"heights": "loop", "trails": "per_agent", "stats": "every_frame"}
+        return {"heights": "loop", "trails": "per_agent", "stats": "every_frame", "training": "inline"}
     return {"heights": "gpu"} if given.gpu_heights else {}
 
 

@@ -106,8 +106,9 @@ class VisualizationConfig:
     episodes: int = 500
     """Training episodes; the program goes on showing the result after the last."""
 
-    training: Literal["process", "inline"] = "process"
-    """Train in a process of its own, or one step inside each frame: slower, but equal seeds give equal frames."""
+    training: Literal["auto", "process", "inline"] = "auto"
+    """Train in a process of its own at full speed, or one step inside each frame so that equal seeds give equal
+    frames; auto is process in a window and inline offscreen."""
 
     sim_rate: float = 100.0
     """Swarm steps per second when training has its own process (100 is real time); 0 makes one step a frame."""
