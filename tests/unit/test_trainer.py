@@ -1,6 +1,7 @@
 """The training agent: exploration, episodes, their numbers, and continuing from a saved state."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,11 @@ from training.learner import LearningParameters
 from training.systems import SYSTEMS
 from training.trainer import SUCCESS_WINDOW, EpisodeHistory, Trainer
 
-QUICK = LearningParameters(batch_size=16, buffer_size=2000, warmup_steps=60, noise_steps=200)
+QUICK = LearningParameters(
+    batch_size=16, buffer_size=2000, warmup_steps=60, noise_start=0.1, noise_end=0.02, noise_steps=200
+)
+NO_LEARNING = LearningParameters(batch_size=10_001, buffer_size=10_000, warmup_steps=10_000, noise_end=0.5)
+QUIET = replace(QUICK, warmup_steps=1000, noise_start=0.0, noise_end=0.0)
 
 
 def make(name="point_mass", seed=0, parameters=QUICK, calf=None):
@@ -60,7 +65,7 @@ def test_every_step_is_one_transition_and_one_gradient_step(name):
 
 
 def test_episode_numbers():
-    trainer = make()
+    trainer = make(parameters=QUIET)
     near_goal(trainer)
     rewards, modes = [], []
     while not (trainer.respawned and trainer.total_steps):
@@ -135,6 +140,24 @@ def test_noise_falls_linearly_and_stays():
     assert levels == pytest.approx([start, (start + end) / 2, end, end])
 
 
+def test_noise_has_its_size_and_lasts_its_time():
+    trainer = make(parameters=NO_LEARNING)
+    noise, clipped = [], 0
+    for _ in range(8000):
+        nominal = trainer.system.nominal_action(trainer.state[None])[0]
+        first = np.isnan(trainer.calf.q_certified[0])
+        trainer.step()
+        clipped += abs(trainer.action[0]) == 5.0
+        if not first:
+            noise.append((trainer.action - nominal)[0] / 5.0)
+    assert clipped < 800  # few enough to measure on
+    noise = np.array(noise)
+    assert noise.std() == pytest.approx(0.5, rel=0.15)
+    assert noise.mean() == pytest.approx(0.0, abs=0.1)
+    # exp(−t/0.2 s) after a tenth of a second
+    assert np.corrcoef(noise[:-10], noise[10:])[0, 1] == pytest.approx(np.exp(-0.5), abs=0.08)
+
+
 def test_history_windows():
     history = EpisodeHistory([], [], [])
     assert np.isnan(history.mean_return(10))
@@ -152,9 +175,10 @@ def numbers(trainer):
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_continues_exactly_from_a_checkpoint(tmp_path, name):
     trainer = make(name)
-    near_goal(trainer)  # so that a few episodes end before and after
+    trainer.environment.episode_steps = 950  # so that an episode ends before
     for _ in range(150):
         trainer.step()
+    trainer.environment.episode_steps = 950  # and one after
     path = save_checkpoint(tmp_path, 150, {"trainer": trainer.state_dict()})
     resumed = make(name, seed=99)
     resumed.load_state_dict(load_checkpoint(path)["trainer"])
@@ -167,6 +191,7 @@ def test_continues_exactly_from_a_checkpoint(tmp_path, name):
         assert (resumed.mode, resumed.respawned) == (trainer.mode, trainer.respawned)
     assert repr(numbers(resumed)) == repr(numbers(trainer))
     assert resumed.history == trainer.history
+    assert trainer.episode >= 2
 
 
 def test_checkpoint_of_another_system_is_refused():

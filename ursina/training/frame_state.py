@@ -88,8 +88,9 @@ class FrameState:
     step
         Simulation step this state belongs to, counted from 0.
     q_grid
-        (G, G) float32; rows run along the second state axis, columns along the first, both ascending over the
-        plane's extent, nodes on the borders. Q = min(Q1, Q2). The array is never written again once published.
+        (G, G) float32; rows run along the second state axis, columns along the first, both ascending over
+        the plane's extent, nodes on the borders. Q = min(Q1, Q2). The array is never written again once
+        published.
     q_version
         Grows by one whenever ``q_grid`` holds new values.
     states
@@ -103,8 +104,9 @@ class FrameState:
     stats
         Numbers for the HUD.
     earlier
-        Steps that fell between the frame before and this one, oldest first, this one's own not among them; trails
-        need them to stay continuous when the simulation runs faster than the picture. All have N agents.
+        Steps that fell between the frame before and this one, oldest first, this one's own not among them;
+        trails need them to stay continuous when the simulation runs faster than the picture. All have N
+        agents.
     """
 
     step: int
@@ -134,5 +136,3 @@ class FrameSource(Protocol):
 
     def close(self) -> None:
         """Save what must be kept and release everything. Safe to call twice."""
-
-

@@ -49,6 +49,9 @@ class LearningParameters:
     """Standard deviation of the exploration noise at first, as a fraction of the action bound."""
     noise_end: float = 0.05
     """Standard deviation that the noise falls to."""
+    noise_time: float = 0.2
+    """Correlation time of the noise in seconds (Ornstein-Uhlenbeck process, Lillicrap et al., arXiv 1509.02971):
+    at steps this short the effects of independent noise cancel before the state shows any."""
     noise_steps: int = 20_000
     """Steps over which the noise falls, linearly."""
 

@@ -181,6 +181,7 @@ class Trainer:
         self.action = self.system.nominal_action(self.state[None])[0]
         self.mode = Mode.NOMINAL
         self.respawned = True
+        self._exploration = self.rng.normal(0.0, 1.0, self.system.action_dim)
         self.episode_return = 0.0
         self.mode_counts: Counter[int] = Counter()
 
@@ -201,8 +202,10 @@ class Trainer:
     def _explore(self, actions: Array) -> Array:
         """Return the actions with noise, within the bounds."""
         bound = self.system.action_high
-        noise = self.rng.normal(0.0, self.noise, actions.shape) * bound
-        return np.clip(actions + noise, -bound, bound)
+        kept = np.exp(-self.system.dt / self.parameters.noise_time)
+        fresh = self.rng.normal(0.0, 1.0, actions.shape[1])
+        self._exploration = kept * self._exploration + np.sqrt(1.0 - kept * kept) * fresh
+        return np.clip(actions + self.noise * bound * self._exploration, -bound, bound)
 
     def _critic(self, states: NDArray[np.float64], actions: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.learner.q_values(states, actions, "training")
@@ -215,6 +218,7 @@ class Trainer:
             "calf": self.calf.state_dict(),
             "environment": self.environment.state_dict(),
             "rng": self.rng.bit_generator.state,
+            "exploration": self._exploration,
             "returns": np.array(self.history.returns, np.float64),
             "lengths": np.array(self.history.lengths, np.int64),
             "successes": np.array(self.history.successes, np.bool_),
@@ -240,6 +244,7 @@ class Trainer:
         self.calf.load_state_dict(saved["calf"])
         self.environment.load_state_dict(saved["environment"])
         self.rng.bit_generator.state = saved["rng"]
+        self._exploration = saved["exploration"].copy()
         self.history = EpisodeHistory(*(saved[name].tolist() for name in ("returns", "lengths", "successes")))
         self.total_steps = saved["total_steps"]
         self.action = saved["action"].copy()
