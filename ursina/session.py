@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
 OFFSCREEN_FRAMES = 600
 """Frames of an offscreen run unless told otherwise."""
 
-WAITING_S = 0.005
-"""Pause between two looks for the first frame state of another process."""
+WAITING_S = 0.03
+"""Pause between two looks for the first frame state of another process, which needs the cores now."""
+
+NOTICE_S = 4.0
+"""How long a passing notice stays."""
 
 
 class SessionError(RuntimeError):
@@ -61,14 +65,15 @@ class Session:
         self._config = config
         self._run_dir = run_dir
         self._window = window
-        self._paused = self._quitting = self._waiting = False
+        self._paused = self._quitting = False
+        self._notice_ends = math.inf
         self._agents = config.n_agents
         self._hud = Hud(
             window.size, timeline_interval=1 if config.stats == "every_frame" else config.text_interval
         )
         self._camera = FlyCamera(window)
         window.on_resize(self._hud.resize)
-        self._hud.message("starting: importing torch")
+        self._hud.message("starting the training")
         self._draw_idle()
         self._profiler = self._make_profiler()
         self._source = self._make_source()
@@ -76,6 +81,7 @@ class Session:
 
         self._hud.message(None)
         self._visualizer = TrainingVisualizer(config, self._source.system, self._profiler, self._hud)
+        self._visualizer.scene.root.hide()  # until there is something to see
         self._meters = Meters(window, self._profiler, self._source) if self._profiler.enabled else None
         self._reload = self._make_reload()
         self._keys = Entity(name="keys", input=self._input, eternal=True)
@@ -115,14 +121,14 @@ class Session:
         """Simulate, show and draw one frame; false if there is no frame state yet."""
         state = self._next_state()
         if state is None:
-            self._waiting = True
-            self._hud.message("starting the training process")
+            self._notify("starting the training process", seconds=0.0)
             self._draw_idle()
             time.sleep(WAITING_S)
             return False
-        if self._waiting:
-            self._waiting = False
-            self._hud.message(None)
+        if time.monotonic() > self._notice_ends:
+            self._notify("paused: P goes on" if self._paused else None)
+        if number == 1:
+            self._visualizer.scene.root.show()
         self._visualizer.show(state)
         self._hud.timeline.push(state.stats.total_steps, state.stats.q_certified)
         self._window.step()
@@ -144,7 +150,7 @@ class Session:
         if failure is not None:
             if state is None:
                 raise SessionError(failure)
-            self._hud.message(f"{failure}; press T to restart it")
+            self._notify(f"{failure}; press T to restart it")
         return state
 
     def _input(self, key: str) -> None:
@@ -170,7 +176,12 @@ class Session:
     def _toggle_pause(self) -> None:
         self._paused = not self._paused
         self._source.set_paused(self._paused)
-        self._hud.message("paused: P goes on" if self._paused else None)
+        self._notify("paused: P goes on" if self._paused else None)
+
+    def _notify(self, text: str | None, seconds: float = math.inf) -> None:
+        """Show a notice in place of the one before, for so long."""
+        self._hud.message(text)
+        self._notice_ends = time.monotonic() + seconds
 
     def _quit(self) -> None:
         self._quitting = True
@@ -189,7 +200,7 @@ class Session:
     def _restart(self) -> None:
         if getattr(self._source, "failure", None) is not None:
             self._source.restart()  # type: ignore[union-attr]
-            self._hud.message(None)
+            self._notify(None)
 
     def _toggle_table(self) -> None:
         if self._profiler.toggle_table() and self._meters is None:
@@ -199,10 +210,11 @@ class Session:
         if path is None:
             return
         if not self._profiler.frames:
-            self._hud.message("nothing was measured yet: F2 or --profile starts the profiler")
+            self._notify("nothing was measured yet: F2 or --profile starts the profiler", NOTICE_S)
+            return
         for written in self._profiler.write(path):
             print(f"wrote {written}")
-        self._hud.message(f"wrote {path}")
+        self._notify(f"wrote {path}", NOTICE_S)
 
     def _draw_idle(self) -> None:
         self._window.step()

@@ -9,9 +9,9 @@ from panda3d.core import LPoint3f, LVector3f, NodePath
 from ursina import camera, held_keys
 from visuals.window import Window
 
-HOME = LPoint3f(-1.2, 5.6, -9.6)
-HOME_TARGET = LPoint3f(-0.15, 0.1, -0.25)
-"""First view: from the front and above, the plane between the panels of the HUD."""
+HOME = LPoint3f(3.07, 7.1, -11.77)
+HOME_TARGET = LPoint3f(-0.76, 0.25, -0.39)
+"""First view: from the front right and above; plane and axes stand between the columns of the HUD."""
 
 FLY_SPEED = 3.5
 """Plane units per second."""
