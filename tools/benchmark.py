@@ -5,6 +5,10 @@ the variants alternate for each number of agents, and each round starts with ano
 load on the machine falls on all of them. Ratios are taken pair by pair within a round; their median over the
 rounds is what counts. The program itself leaves out the first 50 frames.
 
+All runs resume the same short training, so that gradient steps, which begin after 1000 steps, are part of every
+frame. They train inline, one step a frame, so that every variant does the same work in a frame; the variants
+named ``_process`` train in a process of their own, as the program does in a window.
+
 Examples
 --------
 ::
@@ -18,7 +22,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,6 +50,8 @@ VARIANTS = {
     "stats": "--heights loop --trails per_agent --stats cached",
     "default": "",
     "gpu": "--gpu-heights",
+    "default_process": "--training process",
+    "gpu_process": "--gpu-heights --training process",
 }
 """Options by variant; heights, trails and stats are each optimization alone on top of the baseline."""
 DEFAULTS: dict[str, Any] = {"variants": list(VARIANTS), "agents": list(AGENTS), "rounds": 3, "frames": 300}
@@ -53,9 +61,13 @@ QUICK: dict[str, Any] = {
     "rounds": 1,
     "frames": 100,
 }
-RECORDED = ("agents", "rounds", "frames", "size", "seed", "extra")
+RECORDED = ("agents", "rounds", "frames", "size", "seed", "episodes", "extra")
 """Options that the benchmark file tells besides the variants."""
 OUTPUT = ROOT / "ursina" / "llm" / "stage_4" / "measurements" / "benchmark.json"
+
+
+class RunError(RuntimeError):
+    """The program failed; the text is one line."""
 
 
 @dataclass(frozen=True)
@@ -84,38 +96,44 @@ def counted_frames(frames: int, agents: int) -> int:
 
 def command(run: Run, options: argparse.Namespace, profile: Path, run_dir: Path) -> list[str]:
     """Return the command line of a run that writes ``profile``."""
+    variant = shlex.split(VARIANTS[run.variant])
     return [
-        sys.executable,
-        str(options.program),
-        "--offscreen",
-        *("--preset", "medium", "--size", options.size, "--seed", str(options.seed)),
-        *("--n-agents", str(run.agents)),
+        *(sys.executable, str(options.program), "--offscreen", "--preset", "medium"),
+        *("--size", options.size, "--seed", str(options.seed), "--n-agents", str(run.agents)),
         *("--frames", str(WARMUP + counted_frames(options.frames, run.agents))),
         *("--profile", str(profile), "--run-dir", str(run_dir)),
-        *shlex.split(VARIANTS[run.variant]),
+        *(("--resume",) if options.episodes else ()),
+        *(() if "--training" in variant else ("--training", "inline")),
+        *variant,
         *shlex.split(options.extra),
     ]
 
 
-def measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
+def train(options: argparse.Namespace, run_dir: Path) -> None:
+    """Train for some episodes without pictures: the state that all runs resume.
+
+    Raises
+    ------
+    RunError
+        If the program fails.
+    """
+    arguments = [sys.executable, str(options.program), "--no-render", "--run-dir", str(run_dir)]
+    arguments += ["--episodes", str(options.episodes), "--seed", str(options.seed)]
+    _start(arguments + shlex.split(options.extra), options.timeout)
+
+
+def measure(run: Run, options: argparse.Namespace, trained: Path) -> dict[str, Any]:
     """Start the program; return the run with its ``profile``, or with the ``error`` it ended in."""
     result: dict[str, Any] = {"variant": run.variant, "agents": run.agents, "round": run.round}
     with tempfile.TemporaryDirectory(prefix="calf-benchmark-") as folder:
-        profile = Path(folder) / "profile.json"
-        arguments = command(run, options, profile, Path(folder) / "run")
+        profile, run_dir = Path(folder) / "profile.json", Path(folder) / "run"
+        if options.episodes:
+            shutil.copytree(trained, run_dir)
         try:
-            done = subprocess.run(
-                arguments, cwd=ROOT, capture_output=True, text=True, timeout=options.timeout, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return result | {"error": f"not finished after {options.timeout} s"}
-        if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or ["no message"]
-            return result | {"error": f"exit code {done.returncode}: {lines[-1]}"}
-        try:
+            _start(command(run, options, profile, run_dir), options.timeout)
             result["profile"] = load_json(profile)
             check_profile(result["profile"], "the profile")
-        except DataError as error:
+        except (RunError, DataError) as error:
             return {**result, "error": str(error).replace(str(profile), "the profile")}
     # The folders of this run are gone and would only differ from run to run.
     for name in ("profile", "run_dir"):
@@ -123,8 +141,23 @@ def measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def run_all(options: argparse.Namespace) -> dict[str, Any]:
-    """Run the plan, tell the progress on stderr and return the content of the benchmark file.
+def _start(arguments: Sequence[str], timeout: float) -> None:
+    """Run a command to its end; raises :class:`RunError` with its last line if it fails."""
+    paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]  # works without an installation
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    try:
+        done = subprocess.run(
+            arguments, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise RunError(f"not finished after {timeout} s") from None
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        raise RunError(f"exit code {done.returncode}: {lines[-1]}")
+
+
+def run_all(options: argparse.Namespace, trained: Path) -> dict[str, Any]:
+    """Run the plan from a trained state, tell the progress on stderr and return the content of the benchmark file.
 
     The file is written after every run, so that a benchmark that is cut short leaves what it measured.
     """
@@ -142,14 +175,14 @@ def run_all(options: argparse.Namespace) -> dict[str, Any]:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     started = monotonic()
     for number, run in enumerate(todo, start=1):
-        result = measure(run, options)
+        result = measure(run, options, trained)
         benchmark["runs"].append(result)
         benchmark["summary"] = summarize(benchmark["runs"])
         options.out.write_text(json.dumps(benchmark, indent=1) + "\n", encoding="utf-8")
         elapsed = monotonic() - started
         remaining = elapsed / number * (len(todo) - number)
         print(
-            f"[{number}/{len(todo)}] {run.variant:9} {run.agents:5} agents  {_outcome(result)}"
+            f"[{number}/{len(todo)}] {run.variant:15} {run.agents:5} agents  {_outcome(result)}"
             f"  ({elapsed:.0f} s, about {remaining:.0f} s to go)",
             file=sys.stderr,
             flush=True,
@@ -177,13 +210,13 @@ COLUMNS = (
 
 def print_summary(summary: list[dict[str, Any]]) -> None:
     """Print frame times and their ratios to the baseline as a table."""
-    print(f"{'variant':10} {'agents':>6}", *(f"{title:>9}" for title, *_ in COLUMNS))
+    print(f"{'variant':15} {'agents':>6}", *(f"{title:>9}" for title, *_ in COLUMNS))
     for entry in summary:
         texts = [
             f"{format(entry[part][name], form) if name in entry[part] else '–':>9}"
             for _, part, name, form in COLUMNS
         ]
-        print(f"{entry['variant']:10} {entry['agents']:6}", *texts, *entry["errors"][:1])
+        print(f"{entry['variant']:15} {entry['agents']:6}", *texts, *entry["errors"][:1])
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -197,9 +230,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--quick", action="store_true", help="3 variants, 5 and 20 agents, 1 round, 100 frames")
     add("--size", default="1280x720", metavar="WxH")
     add("--seed", type=int, default=0)
-    add(
-        "--extra", default="", metavar="OPTIONS", help="more options for every run: --extra='--q-action zero'"
-    )
+    add("--episodes", type=int, default=2, help="episodes trained before all runs, default 2; 0 for none")
+    add("--extra", default="", metavar="OPTIONS", help="more options for every run, after an equals sign")
     add("--timeout", type=_positive, default=1800, metavar="S", help="seconds for one run")
     add("--program", type=Path, default=ROOT / "ursina" / "main.py", help=argparse.SUPPRESS)
     add("--out", type=Path, default=OUTPUT, metavar="FILE.json")
@@ -218,9 +250,16 @@ def _positive(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark; return 0, or 1 if some run failed."""
+    """Run the benchmark; return 0, or 1 if the training or some run failed."""
     options = parse(arguments)
-    benchmark = run_all(options)
+    with tempfile.TemporaryDirectory(prefix="calf-benchmark-") as folder:
+        try:
+            if options.episodes:
+                train(options, Path(folder) / "trained")
+        except RunError as error:
+            print(f"training failed: {error}", file=sys.stderr)
+            return 1
+        benchmark = run_all(options, Path(folder) / "trained")
     print_summary(benchmark["summary"])
     print(f"written: {options.out}")
     return int(any("error" in run for run in benchmark["runs"]))

@@ -20,6 +20,8 @@ COLORS = {
     "stats": "#A3E635",
     "default": "#38BDF8",
     "gpu": "#F59E0B",
+    "default_process": "#1D4ED8",
+    "gpu_process": "#92400E",
 }
 SECTION_COLORS = colormaps["tab10"](range(10))
 

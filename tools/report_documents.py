@@ -65,7 +65,9 @@ def report_document(
         "## Targets",
         _targets(verdicts),
         "Medians over the rounds; changes in brackets are medians of the ratios to the baseline run of the same "
-        "round. `default` is numpy heights, ring trails, cached stats; `gpu` is `--gpu-heights`.",
+        "round. `default` is numpy heights, ring trails, cached stats; `gpu` is `--gpu-heights`. Both train inline "
+        "like the baseline, one step a frame; with `_process` training has its own process and swarm steps "
+        "follow real time, so that only time, not counts a frame, compares.",
         *_missed(measured, missed, reasons),
         "## Against the numbers of the plan",
         "The plan of this stage expected these numbers at 20 agents on another machine; they are shown for "
@@ -107,7 +109,8 @@ def _conditions(machine: Mapping[str, Any], origin: Origin) -> str:
         lines.append(
             f"- `measurements/{name}`: {options.get('rounds')} rounds of {options.get('frames')} frames (fewer "
             f"above 100 agents) after {options.get('warmup')} frames of warm-up, {options.get('size')}, "
-            f"seed {options.get('seed')}, medium preset, offscreen"
+            f"seed {options.get('seed')}, medium preset, offscreen, resumed after "
+            f"{options.get('episodes', 0)} episodes of training"
             + (f", `{options['extra']}`" if options.get("extra") else "")
             + ". Written by `python tools/benchmark.py`."
         )

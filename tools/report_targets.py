@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from tools.benchmark_data import REFERENCE, Cell, Measurements
 
 AGENTS = 20
+IN_PROCESS = ("default_process", "gpu_process")
+"""Variants that train in a process of their own; judged where they were measured."""
 NO_LOSS = 0.95
 """50 agents count as fast as 30 from this ratio of frames per second on: rounds differ by about 5 %."""
 
@@ -47,7 +49,8 @@ def judge(measured: Measurements) -> list[Verdict]:
             _limit(measured, "hud_idle", "HUD update, median frame, ms", cell, "section_median.ui", 0.1),
             _limit(measured, "hud_live", "HUD update, mean, ms", cell, "section.ui", 0.5),
         ]
-    for variant in ("default", "gpu"):
+    measured_variants = {variant for variant, _ in measured.cells}
+    for variant in ("default", "gpu", *(v for v in IN_PROCESS if v in measured_variants)):
         verdicts += [_thirty(measured, variant), _fifty(measured, variant)]
     return verdicts
 

@@ -267,9 +267,15 @@ def test_large_swarms_are_measured_over_fewer_frames(agents, frames):
 
 
 STUB = """
-import json, sys
+import json, os, sys
 args = sys.argv[1:]
 value = lambda flag: args[args.index(flag) + 1]
+if "--no-render" in args:
+    os.makedirs(value("--run-dir"))
+    open(value("--run-dir") + "/checkpoint", "w").write(value("--episodes"))
+    sys.exit()
+if open(value("--run-dir") + "/checkpoint").read() != "3" or "--resume" not in args:
+    sys.exit("nothing to resume")
 if "--gpu-heights" in args:
     sys.exit("this machine has no GPU")
 profile = json.loads({profile!r})
@@ -287,7 +293,7 @@ def test_benchmark_runs_a_program_and_the_report_reads_it(tmp_path):
     stub.write_text(STUB.format(profile=json.dumps(profile())), encoding="utf-8")
     out = tmp_path / "new" / "benchmark.json"
     command = [sys.executable, str(ROOT / "tools" / "benchmark.py"), "--quick", "--agents", "20"]
-    command += ["--program", str(stub), "--out", str(out), "--extra=--q-action zero"]
+    command += ["--program", str(stub), "--out", str(out), "--extra=--q-action zero", "--episodes", "3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert done.returncode == 1, "a failed run is told"
     assert "this machine has no GPU" in done.stderr
@@ -317,4 +323,6 @@ def test_benchmark_variants_are_options_the_program_accepts():
         "stats": ("loop", "per_agent", "cached"),
         "default": ("numpy", "ring", "cached"),
         "gpu": ("gpu", "ring", "cached"),
+        "default_process": ("numpy", "ring", "cached"),
+        "gpu_process": ("gpu", "ring", "cached"),
     }
