@@ -1,0 +1,114 @@
+"""The HUD in pixels: sharp text where the layout says, panels through which the scene is seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from offscreen import run_script
+from panda3d.core import NodePath, OrthographicLens
+from PIL import Image, ImageDraw, ImageFont
+from visuals import theme
+from visuals.glyph_atlas import font_path
+from visuals.hud import Hud
+
+SIZE = (1280, 720)
+
+
+def flat_camera(offscreen) -> NodePath:
+    """Return a node over which z runs from −0.5 to 0.5 on the picture's height."""
+    lens = OrthographicLens()
+    lens.set_film_size(SIZE[0] / SIZE[1], 1.0)
+    lens.set_near_far(-10, 10)
+    offscreen.camera.node().set_lens(lens)
+    return offscreen.scene.attach_new_node("flat")
+
+
+def coverage(pixels: np.ndarray, color: theme.Color, behind: np.ndarray) -> np.ndarray:
+    """Return how much of ``color`` lies over ``behind``, by the green channel."""
+    return (pixels[..., 1].astype(float) - behind[1]) / (color[1] - float(behind[1]))
+
+
+def test_text_is_what_freetype_rasterises_pixel_by_pixel(offscreen):
+    buffer = offscreen(*SIZE)
+    hud = Hud(SIZE, flat_camera(buffer))
+    text = "−1,234.5678"
+    hud.set_block("run", [("Reward", text)])
+    image = buffer.render()
+    box = next(box for box in hud.text_boxes() if box.text == text)
+    y0, y1, x0, x1 = (int(edge) for edge in (box.y0 - 2, box.y1 + 2, box.x0 - 1, box.x1 + 1))
+    font = ImageFont.truetype(font_path("DejaVuSans.ttf"), 12, layout_engine=ImageFont.Layout.BASIC)
+    mask = Image.new("L", (x1 - x0, y1 - y0), 0)
+    top = font.getbbox("Qg|†", anchor="ls")[1]
+    ImageDraw.Draw(mask).text((1, 2 - top), text, fill=255, font=font, anchor="ls")
+    shown = coverage(image[y0:y1, x0:x1], theme.TEXT, image[y0, x0 - 20])
+    assert np.abs(shown - np.asarray(mask) / 255.0).max() < 0.02
+
+
+def test_panels_let_the_scene_through(offscreen):
+    buffer = offscreen(*SIZE, background=(1, 1, 1, 1))
+    hud = Hud(SIZE, flat_camera(buffer))
+    hud.set_block("run", [("Phase", "training")])
+    image = buffer.render()[..., :3].astype(float)
+    inside = image[14, 100]
+    alpha = theme.PANEL[3] / 255.0
+    expected = np.array(theme.PANEL[:3]) * alpha + 255.0 * (1.0 - alpha)
+    np.testing.assert_allclose(inside, expected, atol=1.01)
+    np.testing.assert_allclose(image[5, 5], 255.0)
+    assert image[10, 10].min() > 200  # the corner is rounded
+
+
+def test_the_mode_is_a_chip_in_its_colour(offscreen):
+    buffer = offscreen(*SIZE)
+    hud = Hud(SIZE, flat_camera(buffer))
+    for mode, color in theme.MODES.items():
+        hud.set_block("calf", [("Mode", mode)])
+        image = buffer.render()
+        box = next(box for box in hud.text_boxes() if box.text == mode)
+        chip = image[int(box.y0) : int(box.y1), int(box.x0) - 2]
+        assert np.abs(chip[2:-2, :3].astype(int) - color[:3]).max() <= 1
+
+
+def test_what_is_removed_is_gone(offscreen):
+    buffer = offscreen(*SIZE)
+    hud = Hud(SIZE, flat_camera(buffer))
+    before = buffer.render()
+    hud.help_visible = True
+    hud.message("a notice")
+    hud.table([("frame", "1 ms")])
+    assert np.abs(buffer.render().astype(int) - before).max() > 50
+    hud.help_visible = False
+    hud.message(None)
+    hud.table(None)
+    np.testing.assert_array_equal(buffer.render(), before)
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from visuals.window import Window
+
+window = Window((640, 360), offscreen=True, core_profile={core})
+from visuals.hud import Hud
+
+hud = Hud(window.size)
+hud.set_block("run", [("Phase", "training"), ("Steps", "12,345")])
+hud.message("a notice")
+window.step()
+window.draw()
+window.draw()
+shot = window.app.win.get_screenshot()
+np.save({target!r}, np.frombuffer(shot.get_ram_image_as("RGB"), np.uint8).reshape(360, 640, 3)[::-1])
+assert "torch" not in sys.modules
+"""
+
+
+def test_ursinas_window_shows_the_same_in_both_profiles(tmp_path):
+    images = []
+    for core in (False, True):
+        target = str(tmp_path / f"{core}.npy")
+        done = run_script(SCRIPT.format(core=core, target=target))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == ""
+        images.append(np.load(target).astype(int))
+    assert np.abs(images[0] - images[1]).max() <= 1
+    assert (images[0].max(axis=2) > 150).sum() > 200  # text
+    assert (images[0][180, 300:340] == (11, 15, 23)).all()  # the background between the panels
