@@ -148,7 +148,7 @@ class _Layout:
         middle = self._on_second((y0 + y1) / 2, 0.75 * LABEL_AT)
         yield Label(second, middle, LABEL_SIZE, LABEL_COLOR, align)
         top_x, top, top_y = self._on_post(1.0, 0.0)
-        yield Label(HEIGHT_LABEL, (top_x, top + 0.25, top_y), LABEL_SIZE, LABEL_COLOR, "left")
+        yield Label(HEIGHT_LABEL, (top_x, top + 0.36, top_y), LABEL_SIZE, LABEL_COLOR)
         goal_x, goal_top, goal_y = self.goal_pole()[1]
         yield Label("goal", (goal_x, goal_top + 0.14, goal_y), NUMBER_SIZE, LABEL_COLOR)
 

@@ -27,7 +27,7 @@ class CriticHeatmap:
         exactly.
     """
 
-    def __init__(self, extent: Extent, smoothing: float = 0.4) -> None:
+    def __init__(self, extent: Extent, smoothing: float = 0.6) -> None:
         if not 0.0 < smoothing <= 1.0:
             raise ValueError(f"smoothing accepts a number in (0, 1], got {smoothing}")
         x0, x1, y0, y1 = map(float, extent)
