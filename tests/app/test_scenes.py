@@ -17,7 +17,7 @@ from training.systems import SYSTEMS
 from visuals import shapes
 from visuals.axes import nice_step
 from visuals.critic_heatmap import CriticHeatmap
-from visuals.scene import colormap_colors, gather
+from visuals.scene import AGENT_RADIUS, colormap_colors, gather
 
 from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS
 
@@ -200,7 +200,7 @@ def surface(points: np.ndarray, q_grid: np.ndarray | None = None) -> np.ndarray:
 
 
 def expected_positions(points: np.ndarray, q_grid: np.ndarray | None = None) -> np.ndarray:
-    heights = surface(points, q_grid) + VisualizationConfig.agent_size
+    heights = surface(points, q_grid) + AGENT_RADIUS
     return np.column_stack([points[:, 0], heights, points[:, 1]])
 
 

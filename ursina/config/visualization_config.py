@@ -26,9 +26,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "frames": (1, 100_000_000),
     "capture_every": (1, 1_000_000),
     "trail_width": (0.5, 32.0),
-    "trail_decimation": (1, 100),
+    "trail_decimation": (0, 100),
     "height_scale": (0.01, 20.0),
-    "agent_size": (0.005, 1.0),
+    "agent_size": (0.0, 1.0),
     "q_grid_interval": (1, 10_000),
     "q_stats_interval": (1, 10_000),
     "text_interval": (1, 10_000),
@@ -155,8 +155,8 @@ class VisualizationConfig:
     trail_width: float = 2.5
     """Width of ribbon trails in pixels."""
 
-    trail_decimation: int = 1
-    """Draw every this-many-th trail point (and always the newest)."""
+    trail_decimation: int = 0
+    """Draw every this-many-th trail point (and always the newest); 0 thins out many agents' trails by itself."""
 
     colormap: str = "viridis"
     """Matplotlib colormap of the landscape."""
@@ -164,8 +164,8 @@ class VisualizationConfig:
     height_scale: float = 2.0
     """Height of the landscape's highest point in plane units."""
 
-    agent_size: float = 0.08
-    """Radius of an agent in plane units."""
+    agent_size: float = 0.0
+    """Radius of an agent in plane units; 0 makes it smaller the more agents there are."""
 
     show_landscape: bool = True
     """Show the landscape at start (key H)."""

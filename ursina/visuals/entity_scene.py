@@ -23,7 +23,7 @@ from visuals.axes import Axes
 from visuals.batched_trail_renderer import BatchedTrailRenderer
 from visuals.critic_heatmap import CriticHeatmap
 from visuals.line_trail import LINE_LIFT, LineTrails
-from visuals.scene import AgentArrays, Part, Trails, colormap_colors, gather, plane_node
+from visuals.scene import AgentArrays, Part, Trails, agent_radius, colormap_colors, gather, plane_node
 
 SUBDIVISION = 3
 """Quads of the surface along a side of a cell, so that it follows the bilinear cells closely."""
@@ -68,6 +68,7 @@ class EntityScene:
         self._goal = _GoalRing(self.root, system, self.heatmap, config.height_scale)
         self._agents_root = Entity(parent=self.root, name="agents")
         self._shape = shapes.sphere() if system.heading_axis is None else shapes.cone(20)
+        self._radius = agent_radius(config, 1 + config.n_agents)
         self._texture = QGrid(system.plane_extent) if ring else None
         count = 1 + config.n_agents
         self._trails: Trails = (
@@ -130,7 +131,7 @@ class EntityScene:
     def _move_agents(self, agents: AgentArrays) -> NDArray[np.floating]:
         """Put every agent on the surface; return the (N,) heights of the surface under them."""
         heights = self._heights(agents.points)
-        radius = self._config.agent_size
+        radius = self._radius
         rows = zip(self.agents, agents.points, heights, agents.headings, agents.codes, strict=True)
         for agent, (a0, a1), height, heading, code in rows:
             agent.place(float(a0), float(height) + radius, float(a1), float(heading))
@@ -147,7 +148,7 @@ class EntityScene:
         while len(self.agents) > count:
             destroy(self.agents.pop())
         while len(self.agents) < count:
-            agent = VisualAgent(self._agents_root, shapes.copy(self._shape), self._config.agent_size)
+            agent = VisualAgent(self._agents_root, shapes.copy(self._shape), self._radius)
             self.agents.append(agent)
         if count:
             self._trails.resize(count)

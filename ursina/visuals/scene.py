@@ -22,6 +22,12 @@ from utils.performance_profiler import PerformanceProfiler
 from calf_gpu.palette import encode
 from visuals.critic_heatmap import CriticHeatmap
 
+AGENT_RADIUS = 0.085
+"""Radius of an agent in plane units where there are few."""
+
+CROWD = 100
+"""Agents from which on they get smaller: half the size at 16 times as many."""
+
 Part = Literal["landscape", "grid", "overlay"]
 
 
@@ -95,6 +101,11 @@ def gather(frame: FrameState | SwarmStep, heading_axis: int | None) -> AgentArra
     highlighted = np.zeros(count, np.bool_)
     highlighted[0] = True
     return AgentArrays(points, headings, modes, encode(modes, highlighted), respawned)
+
+
+def agent_radius(config: VisualizationConfig, agents: int) -> float:
+    """Return the radius of an agent in plane units: the one asked for, or one that leaves the surface to be seen."""
+    return config.agent_size or AGENT_RADIUS * min(1.0, CROWD / agents) ** 0.25
 
 
 def plane_node(parent: NodePath, height_scale: float) -> NodePath:

@@ -15,7 +15,7 @@ from visuals.axes import Axes
 from visuals.batched_trail_renderer import BatchedTrailRenderer
 from visuals.critic_heatmap import CriticHeatmap
 from visuals.line_trail import LINE_LIFT, LineTrails
-from visuals.scene import AgentArrays, Part, Trails, colormap_colors, gather
+from visuals.scene import AgentArrays, Part, Trails, agent_radius, colormap_colors, gather
 
 RESOLUTION = 101
 """Vertices of the landscape along an axis: five a cell on the medium preset."""
@@ -105,7 +105,7 @@ class SwarmScene:
             shape="sphere" if system.heading_axis is None else "cone",
             colors=colormap_colors(config.colormap),
             height_scale=config.height_scale,
-            agent_radius=config.agent_size,
+            agent_radius=agent_radius(config, len(self._records)),
             resolution=RESOLUTION,
             cpu_heights=self._on_cpu,
             trail_style=config.trail_style,
@@ -154,5 +154,6 @@ class SwarmScene:
         if count == self._view.agents.count:
             return
         self._view.resize(count)
+        self._view.agents.set_radius(agent_radius(self._config, count))
         self._trails.resize(count)
         self._records = np.zeros((count, 4), np.float32)
