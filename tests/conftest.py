@@ -9,6 +9,10 @@ import pytest
 from offscreen import PRC, Offscreen
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the pictures in tests/golden/")
+
+
 @pytest.fixture(scope="session")
 def base() -> Any:
     """The one ShowBase of the test process: plain Panda3D, z up, no display."""
