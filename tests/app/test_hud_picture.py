@@ -94,9 +94,15 @@ hud.set_block("run", [("Phase", "training"), ("Steps", "12,345")])
 hud.message("a notice")
 window.step()
 window.draw()
+from visuals.capture import FrameGrabber
+
+grabber = FrameGrabber(window)
+grabber.request()
 window.draw()
-shot = window.app.win.get_screenshot()
-np.save({target!r}, np.frombuffer(shot.get_ram_image_as("RGB"), np.uint8).reshape(360, 640, 3)[::-1])
+image = grabber.pixels()
+box = next(box for box in hud.text_boxes() if box.text == "a notice")
+assert image[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)].max() > 150
+np.save({target!r}, image)
 assert "torch" not in sys.modules
 """
 
