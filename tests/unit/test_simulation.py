@@ -245,6 +245,13 @@ def test_resumed_run_takes_other_picture_options(tmp_path):
     resumed.close()
 
 
+@pytest.fixture
+def short_episodes(monkeypatch):
+    for system in SYSTEMS.values():
+        monkeypatch.setattr(type(system), "max_episode_steps", 150)
+
+
+@pytest.mark.usefixtures("short_episodes")
 def test_pictures_take_up_a_run_trained_without_them(tmp_path):
     trainer = train(options(episodes=1), tmp_path)
     simulation = Simulation(options(resume=True), tmp_path)
@@ -254,6 +261,7 @@ def test_pictures_take_up_a_run_trained_without_them(tmp_path):
     simulation.close()
 
 
+@pytest.mark.usefixtures("short_episodes")
 def test_headless_training_writes_its_files(tmp_path):
     trainer = train(options(episodes=2), tmp_path / "new" / "run")
     assert trainer.episode == 2
