@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+
 from offscreen import Offscreen
 
 VERTEX = """#version 330

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from config.options import UsageError, parse_options
 from config.visualization_config import VisualizationConfig
-
 from tools.frame_metrics import FrameError
 
 SIMULATED = (

@@ -14,10 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
 
 from config.visualization_config import VisualizationConfig  # noqa: E402
+from tools.frame_runs import read_options  # noqa: E402
 from training.frame_state import FrameState  # noqa: E402
 from training.systems import SYSTEMS, System  # noqa: E402
-
-from tools.frame_runs import read_options  # noqa: E402
 
 
 class Recording:

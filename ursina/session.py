@@ -12,17 +12,17 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from config.visualization_config import RANGES, VisualizationConfig
 from tqdm import tqdm
+from ursina import Entity
+
+from calf_gpu.counters import FrameCounters
+from calf_gpu.gpu_timer import GpuTimer
+from config.visualization_config import RANGES, VisualizationConfig
 from utils.performance_profiler import PerformanceProfiler
 from visuals.camera_controls import FlyCamera
 from visuals.capture import FrameCapture
 from visuals.hud import Hud
 from visuals.window import Window
-
-from calf_gpu.counters import FrameCounters
-from calf_gpu.gpu_timer import GpuTimer
-from ursina import Entity
 
 if TYPE_CHECKING:
     from training.frame_state import FrameState
@@ -289,10 +289,9 @@ class ShaderReload:
     """Reloads shaders when their files change and shows what is wrong with them."""
 
     def __init__(self, window: Window, hud: Hud, programs: Any) -> None:
-        from utils.shader_watcher import ShaderWatcher
-
         from calf_gpu.hot_reload import ShaderReloader
         from calf_gpu.programs import shaders_dir
+        from utils.shader_watcher import ShaderWatcher
 
         self._hud = hud
         self._reloader = ShaderReloader(window.app.win, programs)

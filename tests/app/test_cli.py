@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from offscreen import ROOT
 from PIL import Image
+
+from offscreen import ROOT
 
 COMMAND = [sys.executable, str(ROOT / "ursina" / "main.py")]
 SMALL = ["--offscreen", "--size", "320x180", "--training", "inline", "--n-agents", "3", "--seed", "1"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from offscreen import run_script
 from panda3d.core import NodePath, OrthographicLens
 from PIL import Image, ImageDraw, ImageFont
+
+from offscreen import run_script
 from visuals import theme
 from visuals.glyph_atlas import font_path
 from visuals.hud import Hud

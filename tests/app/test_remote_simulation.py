@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from config.visualization_config import VisualizationConfig
 from training.remote_simulation import RemoteSimulation
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from config.visualization_config import VisualizationConfig
 from hypothesis import given
 from hypothesis import strategies as st
+
+from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS
+from config.visualization_config import VisualizationConfig
 from offscreen import ROOT, run_script
 from scene_frames import bowl, make_frame
 from training.systems import SYSTEMS
@@ -18,8 +20,6 @@ from visuals import shapes
 from visuals.axes import nice_step
 from visuals.critic_heatmap import CriticHeatmap
 from visuals.scene import AGENT_RADIUS, colormap_colors, gather
-
-from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS
 
 EXTENT = (-3.5, 3.5, -3.5, 3.5)
 HEAD = """

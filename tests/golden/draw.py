@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from golden.scenes import SCENES
 from PIL import Image, features
 
 from calf_gpu.palette import BACKGROUND
 from calf_gpu.view import SwarmView
+from golden.scenes import SCENES
 
 SIZE = (320, 180)
 HUD_SIZE = (960, 540)  # large enough to read

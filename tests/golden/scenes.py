@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scene_frames import bowl, make_frame
 
 from calf_gpu.view import SwarmView
+from scene_frames import bowl, make_frame
 
 if TYPE_CHECKING:
     from golden.draw import Stage, UrsinaStage

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from offscreen import look_down, plane_points
 
 from calf_gpu.agents import Agents
 from calf_gpu.colormap import lookup_texture
@@ -10,6 +9,7 @@ from calf_gpu.heights import normalise, sample_grid
 from calf_gpu.landscape import Landscape
 from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS
 from calf_gpu.qgrid import QGrid
+from offscreen import look_down, plane_points
 
 HALF = 2.0
 EXTENT = (-HALF, HALF, -HALF, HALF)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from offscreen import run_script
 
 from calf_gpu.counters import FrameCounters
 from calf_gpu.record_buffer import RECORD_BYTES, RecordBuffer
+from offscreen import run_script
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from calf_gpu.programs import PROGRAMS
 from golden.pictures import (
     ARTIFACTS,
     FOLDER,
@@ -24,8 +26,6 @@ from golden.pictures import (
 )
 from golden.scenes import SCENES
 from offscreen import run_script
-
-from calf_gpu.programs import PROGRAMS
 
 PROFILES = ("default", "core")
 HOSTS = ("panda", "ursina")

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from offscreen import look_down
 
 from calf_gpu.colormap import lookup_texture
 from calf_gpu.landscape import Landscape
 from calf_gpu.qgrid import QGrid
+from offscreen import look_down
 
 HALF = 1.0
 EXTENT = (-HALF, HALF, -HALF, HALF)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from offscreen import look_down, plane_points
 
 from calf_gpu.colormap import DEFAULT_COLORS, lookup_texture
 from calf_gpu.heights import normalise, sample_grid
 from calf_gpu.landscape import Landscape, mesh_indices
 from calf_gpu.qgrid import QGrid
+from offscreen import look_down, plane_points
 
 HALF = 3.5
 EXTENT = (-HALF, HALF, -HALF, HALF)

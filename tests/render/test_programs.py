@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-from offscreen import run_script
 
 from calf_gpu.programs import (
     PROGRAMS,
@@ -13,6 +12,7 @@ from calf_gpu.programs import (
     readable_log,
     shaders_dir,
 )
+from offscreen import run_script
 
 COMPILE_ALL = """
 from direct.showbase.ShowBase import ShowBase

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from float_screen import FloatScreen
-from offscreen import run_script
 
 from calf_gpu import raw_gl
 from calf_gpu.record_buffer import RECORD_BYTES, RecordBuffer
 from calf_gpu.uploads import uploads_of
+from float_screen import FloatScreen
+from offscreen import run_script
 
 ROWS, SLOTS = 5, 7
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from offscreen import look_down
 
 from calf_gpu.agents import Agents
 from calf_gpu.colormap import lookup_texture
@@ -10,6 +9,7 @@ from calf_gpu.landscape import Landscape
 from calf_gpu.palette import MODE_COLORS
 from calf_gpu.qgrid import QGrid
 from calf_gpu.trails import TrailRing
+from offscreen import look_down
 
 EXTENT = (-1.0, 1.0, -1.0, 1.0)
 SIZE = 100  # pixels; plane coordinates [-1, 1] fill the picture

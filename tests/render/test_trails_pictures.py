@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from offscreen import Offscreen, run_script
 
 from calf_gpu.colormap import lookup_texture
 from calf_gpu.counters import FrameCounters
@@ -12,6 +11,7 @@ from calf_gpu.landscape import Landscape
 from calf_gpu.palette import MODE_COLORS, encode
 from calf_gpu.qgrid import QGrid
 from calf_gpu.trails import STYLES, TrailRing
+from offscreen import Offscreen, run_script
 
 EXTENT = (-1.0, 1.0, -1.0, 1.0)
 ALL_STYLES = pytest.mark.parametrize("style", STYLES)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from float_screen import FloatScreen
 
 from calf_gpu.heights import normalise, sample_grid
 from calf_gpu.qgrid import QGrid
 from calf_gpu.trails import COARSEST, POINT_BUDGET, TrailRing, automatic_decimation
+from float_screen import FloatScreen
 
 EXTENT = (-3.0, 2.0, -1.0, 4.0)
 

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from offscreen import ROOT
 
 SCRIPT = """

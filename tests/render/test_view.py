@@ -4,10 +4,10 @@ import textwrap
 
 import numpy as np
 import pytest
-from offscreen import run_script
 
 import calf_gpu
 from calf_gpu.view import SwarmView, contour_step
+from offscreen import run_script
 
 
 @pytest.mark.parametrize("profile", ["default", "core"])

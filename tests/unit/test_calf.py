@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from training.calf import Calf, CalfParameters
 from training.frame_state import Mode
 from training.learner import Learner, LearningParameters

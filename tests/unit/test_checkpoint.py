@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+
 from training import checkpoint
 from training.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint, save_checkpoint
 

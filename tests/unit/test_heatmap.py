@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from visuals.critic_heatmap import CriticHeatmap
 
 SQUARE = (-3.5, 3.5, -3.5, 3.5)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from panda3d.core import NodePath
+
 from visuals import theme
 from visuals.glyph_atlas import CHARACTERS, GlyphAtlas, Run
 from visuals.help import KEYS

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from training.learner import Learner, LearningParameters
 from training.systems import SYSTEMS
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from utils.performance_profiler import PerformanceProfiler
 
 from tools import benchmark, performance_report
 from tools.benchmark_data import DataError, Measurements, check_profile, figures, load_benchmark, summarize
 from tools.report_targets import change, judge, number
+from utils.performance_profiler import PerformanceProfiler
 
 ROOT = Path(__file__).parents[2]
 

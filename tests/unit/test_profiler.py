@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from utils import performance_profiler
 from utils.performance_profiler import COUNTERS, SECTIONS, PerformanceProfiler
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from utils.shader_watcher import ShaderWatcher
 
 

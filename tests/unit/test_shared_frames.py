@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+
 from training.frame_state import FrameState, SwarmStep, TrainingStats
 from training.shared_frames import SharedFrames, SharedLayout
 

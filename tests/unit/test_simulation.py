@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from config.visualization_config import VisualizationConfig
 from training import run_files
 from training.checkpoint import PATTERN, newest_checkpoint

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from utils.stats_cache import StatsCache
 
 EVENTS = ("episode", "policy", "mode")

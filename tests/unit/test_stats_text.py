@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scene_frames import make_frame, make_stats
 from training import stats_text
 from training.stats_text import NONE, number, percent

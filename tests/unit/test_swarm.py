@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from training.calf import CalfParameters
 from training.frame_state import Mode
 from training.learner import Learner, LearningParameters

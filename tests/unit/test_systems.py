@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
+
 from training.environment import SystemEnvironment
 from training.systems import SYSTEMS
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from training.calf import CalfParameters
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.frame_state import Mode

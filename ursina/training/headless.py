@@ -9,9 +9,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from config.visualization_config import VisualizationConfig
 from tqdm import tqdm
 
+from config.visualization_config import VisualizationConfig
 from training.run_files import CHECKPOINT_EPISODES, RunFiles
 from training.simulation import make_trainer
 from training.trainer import Trainer

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from config.visualization_config import VisualizationConfig
 from numpy.typing import NDArray
 
+from config.visualization_config import VisualizationConfig
 from training.calf import CalfParameters
 from training.frame_state import FrameState
 from training.run_files import CHECKPOINT_EPISODES, RunFiles

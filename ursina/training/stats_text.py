@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from math import isfinite
 
-from visuals.critic_heatmap import CriticHeatmap
-
 from training.frame_state import FrameState, Mode
+from visuals.critic_heatmap import CriticHeatmap
 
 Rows = list[tuple[str, str]]
 

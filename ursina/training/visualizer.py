@@ -8,17 +8,17 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from config.visualization_config import VisualizationConfig
 from panda3d.core import NodePath
-from utils.performance_profiler import PerformanceProfiler
-from utils.stats_cache import StatsCache
-from visuals.scene import Part, choose_scene
+from ursina import Entity, application, color
 
 from calf_gpu.palette import HIGHLIGHT_BIT, code_colors
+from config.visualization_config import VisualizationConfig
 from training import stats_text
 from training.frame_state import FrameState
 from training.systems import System
-from ursina import Entity, application, color
+from utils.performance_profiler import PerformanceProfiler
+from utils.stats_cache import StatsCache
+from visuals.scene import Part, choose_scene
 
 if TYPE_CHECKING:
     from visuals.hud import Hud

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from panda3d.core import LineSegs, NodePath, TransparencyAttrib
-from training.systems import System
 
+from training.systems import System
 from visuals.facing_text import Align, FacingText, Label, make_atlas
 
 Point = tuple[float, float, float]

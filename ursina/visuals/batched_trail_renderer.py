@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from config.visualization_config import VisualizationConfig
 from numpy.typing import NDArray
 from panda3d.core import NodePath
 
 from calf_gpu.qgrid import QGrid
 from calf_gpu.trails import TrailRing
+from config.visualization_config import VisualizationConfig
 from visuals.scene import AgentArrays
 
 

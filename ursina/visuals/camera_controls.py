@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from panda3d.core import LPoint3f, LVector3f, NodePath
-
 from ursina import camera, held_keys
+
 from visuals.window import Window
 
 HOME = LPoint3f(3.07, 7.1, -11.77)

@@ -8,16 +8,16 @@ driver gets that cannot run them.
 from __future__ import annotations
 
 import numpy as np
-from config.visualization_config import VisualizationConfig
 from numpy.typing import NDArray
 from panda3d.core import TransparencyAttrib
+from ursina import Entity, Mesh, application, destroy
+
+from calf_gpu.qgrid import QGrid
+from config.visualization_config import VisualizationConfig
 from training.frame_state import FrameState
 from training.systems import System
 from training.visualizer import VisualAgent
 from utils.performance_profiler import PerformanceProfiler
-
-from calf_gpu.qgrid import QGrid
-from ursina import Entity, Mesh, application, destroy
 from visuals import shapes
 from visuals.axes import Axes
 from visuals.batched_trail_renderer import BatchedTrailRenderer

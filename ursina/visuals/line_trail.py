@@ -6,9 +6,9 @@ from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
+from ursina import Entity, Mesh, destroy
 
 from calf_gpu.palette import MODE_COLORS
-from ursina import Entity, Mesh, destroy
 from visuals.scene import AgentArrays
 
 LINE_LIFT = 0.008

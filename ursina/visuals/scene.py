@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from config.visualization_config import VisualizationConfig
 from numpy.typing import NDArray
 from panda3d.core import (
     CS_zup_right,
@@ -15,11 +14,12 @@ from panda3d.core import (
     NodePath,
     get_default_coordinate_system,
 )
+
+from calf_gpu.palette import encode
+from config.visualization_config import VisualizationConfig
 from training.frame_state import FrameState, SwarmStep
 from training.systems import System
 from utils.performance_profiler import PerformanceProfiler
-
-from calf_gpu.palette import encode
 from visuals.critic_heatmap import CriticHeatmap
 
 AGENT_RADIUS = 0.085

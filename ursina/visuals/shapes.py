@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import NodePath
-from ursina.mesh_importer import imported_meshes, load_model
-
 from ursina import Mesh, application
+from ursina.mesh_importer import imported_meshes, load_model
 
 Array = NDArray[np.float32]
 

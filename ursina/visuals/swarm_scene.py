@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from ursina import Entity, application, destroy
+
+from calf_gpu.programs import ProgramSwitch
+from calf_gpu.view import SwarmView
 from config.visualization_config import VisualizationConfig
 from training.frame_state import FrameState, TrainingStats
 from training.systems import System
 from utils.performance_profiler import PerformanceProfiler
-
-from calf_gpu.programs import ProgramSwitch
-from calf_gpu.view import SwarmView
-from ursina import Entity, application, destroy
 from visuals.axes import Axes
 from visuals.batched_trail_renderer import BatchedTrailRenderer
 from visuals.critic_heatmap import CriticHeatmap
