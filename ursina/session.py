@@ -160,8 +160,8 @@ class Session:
         action = {
             "p": self._toggle_pause,
             "q": self._quit,
-            "+": lambda: self._change_agents(1),
-            "=": lambda: self._change_agents(1),
+            "+": lambda: self._change_agents(+1),
+            "=": lambda: self._change_agents(+1),
             "-": lambda: self._change_agents(-1),
             "f": self._window.toggle_fullscreen,
             "tab": self._toggle_help,
@@ -191,7 +191,8 @@ class Session:
 
     def _change_agents(self, change: int) -> None:
         low, high = RANGES["n_agents"]
-        self._agents = int(max(low, min(high, self._agents + change)))
+        step = max(1, self._agents // 10)
+        self._agents = int(max(low, min(high, self._agents + change * step)))
         self._source.set_agent_count(self._agents)
 
     def _toggle_help(self) -> None:

@@ -18,6 +18,7 @@ KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("H",), "landscape"),
     (("G",), "grid lines"),
     (("C",), "certificate overlay: where the critic can be trusted"),
+    (("T",), "restart training whose process ended"),
     (("F1",), "write the profile (JSON, CSV)"),
     (("F2",), "profiler table"),
     (("F3",), "reset the profiler"),
