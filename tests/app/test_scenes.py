@@ -35,7 +35,7 @@ from visuals.window import Window
 window = Window((640, 360), offscreen=True, vsync=False)
 from ursina import Vec3, camera
 from visuals.entity_scene import EntityScene
-from visuals.scene import choose_scene
+from visuals.scene_choice import choose_scene
 from visuals.swarm_scene import SwarmScene
 
 profiler = PerformanceProfiler(warmup=0)
@@ -329,8 +329,8 @@ for heights in ("gpu", "numpy"):
     scene.close()
 
 # A context that lacks something gets entities, and says so in one line.
-import calf_gpu.context
-calf_gpu.context.missing_features = lambda gsg, records=0: ["instanced drawing"]
+import visuals.scene_choice
+visuals.scene_choice.missing_features = lambda gsg, records=0: ["instanced drawing"]
 config = VisualizationConfig(n_agents=2, heights="gpu")
 scene, notice = choose_scene(config, SYSTEMS["point_mass"], window.app.win.get_gsg(), profiler)
 scene.show(make_frame(0, states[:3]))

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from functools import partial
-from math import degrees
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-from panda3d.core import NodePath
-from ursina import Entity, application, color
+from ursina import application
 
-from calf_gpu.palette import HIGHLIGHT_BIT, code_colors
 from config.visualization_config import VisualizationConfig
 from training import stats_text
 from training.frame_state import FrameState
 from training.systems import System
 from utils.performance_profiler import PerformanceProfiler
 from utils.stats_cache import StatsCache
-from visuals.scene import Part, choose_scene
+from visuals.scene import Part
+from visuals.scene_choice import choose_scene
+from visuals.visual_agent import VisualAgent
 
 if TYPE_CHECKING:
     from visuals.hud import Hud
 
-AGENT_COLORS = code_colors(np.arange(2.0 * HIGHLIGHT_BIT)).tolist()
-HIGHLIGHT_SIZE = 1.4
-"""Size of the training agent over that of the others."""
+__all__ = ["TrainingVisualizer", "VisualAgent"]
+
 FRAME_TIME_WEIGHT = 0.05
 """Weight of the newest frame in the frame time shown."""
 
@@ -173,34 +170,3 @@ class TrainingVisualizer:
             before = elapsed if self._frame_ms is None else self._frame_ms
             self._frame_ms = before + FRAME_TIME_WEIGHT * (elapsed - before)
         self._last_show = now
-
-
-class VisualAgent(Entity):
-    """One agent as an entity of its own: a sphere, or a cone that points along its heading.
-
-    Parameters
-    ----------
-    parent
-        Entity under which the agent stands.
-    model
-        Its shape, of radius 1 and pointing along the first state axis.
-    radius
-        Its size in plane units.
-    """
-
-    def __init__(self, parent: Entity, model: NodePath, radius: float) -> None:
-        super().__init__(parent=parent, model=model, scale=radius)
-        self._radius = radius
-        self._code = -1
-
-    def place(self, a0: float, height: float, a1: float, heading: float = 0.0) -> None:
-        """Move to plane coordinates and a height, and turn to a heading in radians from the first axis."""
-        self.set_pos(a0, height, a1)
-        self.set_h(degrees(heading))
-
-    def show_code(self, code: int) -> None:
-        """Take the colour and size of a record code: those of the mode, or of the training agent."""
-        if code != self._code:
-            self._code = code
-            self.scale = self._radius * (HIGHLIGHT_SIZE if code >= HIGHLIGHT_BIT else 1.0)
-            self.color = color.rgb(*AGENT_COLORS[code])

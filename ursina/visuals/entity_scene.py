@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from panda3d.core import TransparencyAttrib
 from ursina import Entity, Mesh, application, destroy
 
+from calf_gpu.palette import BAD_COLOR
 from calf_gpu.qgrid import QGrid
 from config.visualization_config import VisualizationConfig
 from training.frame_state import FrameState
 from training.systems import System
-from training.visualizer import VisualAgent
 from utils.performance_profiler import PerformanceProfiler
 from visuals import shapes
 from visuals.axes import Axes
@@ -24,6 +24,7 @@ from visuals.batched_trail_renderer import BatchedTrailRenderer
 from visuals.critic_heatmap import CriticHeatmap
 from visuals.line_trail import LINE_LIFT, LineTrails
 from visuals.scene import AgentArrays, Part, Trails, agent_radius, colormap_colors, gather, plane_node
+from visuals.visual_agent import VisualAgent
 
 SUBDIVISION = 3
 """Quads of the surface along a side of a cell, so that it follows the bilinear cells closely."""
@@ -176,9 +177,11 @@ class _Surface:
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         # Colours follow the root of the height, as in shaders/landscape.vert.
         colors = self._lookup[np.rint(np.sqrt(heights.ravel()) * (len(self._lookup) - 1)).astype(np.intp)]
+        shown = colors * shapes.light(normals)
+        shown[self._heatmap.bad_at(points)] = BAD_COLOR
         self.mesh.vertices = shapes.flat_vertices(np.column_stack([points, self._scale * heights.ravel()]))
         self.mesh.triangles = np.ascontiguousarray(shapes.grid_triangles(*shape), np.uint32).ravel()
-        self.mesh.colors = shapes.flat_colors(colors * shapes.light(normals))
+        self.mesh.colors = shapes.flat_colors(shown)
         self.mesh.generate()
         return 1
 

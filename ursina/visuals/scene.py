@@ -1,4 +1,4 @@
-"""What every scene can do, the arrays that scenes take out of a frame, and the choice of the scene."""
+"""What every scene can do, and the arrays that scenes take out of a frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import (
     CS_zup_right,
-    GraphicsStateGuardian,
     LMatrix4f,
     NodePath,
     get_default_coordinate_system,
@@ -18,8 +17,6 @@ from panda3d.core import (
 from calf_gpu.palette import encode
 from config.visualization_config import VisualizationConfig
 from training.frame_state import FrameState, SwarmStep
-from training.systems import System
-from utils.performance_profiler import PerformanceProfiler
 from visuals.critic_heatmap import CriticHeatmap
 
 AGENT_RADIUS = 0.085
@@ -130,26 +127,3 @@ def colormap_colors(name: str, count: int = 256) -> NDArray[np.float32]:
         known = ", ".join(sorted(known for known in colormaps if not known.endswith("_r")))
         raise ValueError(f"colormap accepts {known} (each reversed with _r), got {name!r}")
     return colormaps[name](np.linspace(0.0, 1.0, count))[:, :3].astype(np.float32)
-
-
-def choose_scene(
-    config: VisualizationConfig, system: System, gsg: GraphicsStateGuardian, profiler: PerformanceProfiler
-) -> tuple[Scene, str | None]:
-    """Return the scene that the options ask for, and a line of notice if the context made it another one.
-
-    ``heights=loop`` is the entity scene, the others the swarm scene. A context without what the shaders need
-    gets the entity scene with one vectorised height query a frame.
-    """
-    from calf_gpu.context import missing_features  # the scenes are imported late: they import this module
-    from visuals.entity_scene import EntityScene
-    from visuals.swarm_scene import SwarmScene
-
-    shaders_wanted = config.heights != "loop" or config.trails == "ring"
-    records = (1 + config.n_agents) * (1 + config.trail_length) if config.trails == "ring" else 0
-    missing = missing_features(gsg, records) if shaders_wanted else []
-    if missing:
-        notice = f"this OpenGL context lacks {', '.join(missing)}: heights by NumPy, a mesh per trail"
-        return EntityScene(config, system, profiler, loop=config.heights == "loop", ring=False), notice
-    if config.heights == "loop":
-        return EntityScene(config, system, profiler, loop=True, ring=config.trails == "ring"), None
-    return SwarmScene(config, system, profiler), None

@@ -1,0 +1,32 @@
+"""The choice of the scene: what the options ask for, as far as the OpenGL context can do it."""
+
+from __future__ import annotations
+
+from panda3d.core import GraphicsStateGuardian
+
+from calf_gpu.context import missing_features
+from config.visualization_config import VisualizationConfig
+from training.systems import System
+from utils.performance_profiler import PerformanceProfiler
+from visuals.entity_scene import EntityScene
+from visuals.scene import Scene
+from visuals.swarm_scene import SwarmScene
+
+
+def choose_scene(
+    config: VisualizationConfig, system: System, gsg: GraphicsStateGuardian, profiler: PerformanceProfiler
+) -> tuple[Scene, str | None]:
+    """Return the scene that the options ask for, and a line of notice if the context made it another one.
+
+    ``heights=loop`` is the entity scene, the others the swarm scene. A context without what the shaders need
+    gets the entity scene with one vectorised height query a frame.
+    """
+    shaders_wanted = config.heights != "loop" or config.trails == "ring"
+    records = (1 + config.n_agents) * (1 + config.trail_length) if config.trails == "ring" else 0
+    missing = missing_features(gsg, records) if shaders_wanted else []
+    if missing:
+        notice = f"this OpenGL context lacks {', '.join(missing)}: heights by NumPy, a mesh per trail"
+        return EntityScene(config, system, profiler, loop=config.heights == "loop", ring=False), notice
+    if config.heights == "loop":
+        return EntityScene(config, system, profiler, loop=True, ring=config.trails == "ring"), None
+    return SwarmScene(config, system, profiler), None
