@@ -10,6 +10,25 @@ from numpy.typing import ArrayLike, NDArray
 Extent = tuple[float, float, float, float]
 """Borders (x0, x1, y0, y1) of the plane shown, in units of the two state axes."""
 
+Q_LIMIT = 1e15
+"""Largest magnitude of a critic value that is shown: its square and products of it stay far inside float32. NaN,
+infinite and larger values are *bad*: they have height 0 and a colour of their own."""
+
+BAD_Q = 1e38
+"""Stands for bad values in grids that are interpolated: with any weight worth the name it keeps a point bad, while
+NaN would leave it to each shader compiler what becomes of it."""
+
+
+def is_bad(q: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return where critic values are NaN, infinite or beyond ±:data:`Q_LIMIT`, in the shape of ``q``."""
+    return ~(np.abs(q) <= Q_LIMIT)  # NaN compares false
+
+
+def marked(q: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return critic values with :data:`BAD_Q` in place of the bad ones; ``q`` itself if there are none."""
+    bad = is_bad(q)
+    return np.where(bad, q.dtype.type(BAD_Q), q) if bad.any() else q
+
 
 def sample_grid(
     grid: NDArray[np.floating], extent: Extent, points: NDArray[np.floating]
@@ -68,6 +87,8 @@ def _constants(extent: Extent, rows: int, columns: int, dtype: np.dtype) -> tupl
 def normalise(q: ArrayLike, lo: float, hi: float) -> NDArray[np.floating]:
     """Height in [0, 1] of critic values: clip((q² − lo)/(hi − lo), 0, 1), and 0 everywhere if hi ≤ lo.
 
+    Bad values (:func:`is_bad`) have height 0.
+
     Parameters
     ----------
     q
@@ -78,5 +99,6 @@ def normalise(q: ArrayLike, lo: float, hi: float) -> NDArray[np.floating]:
     q = np.asarray(q)
     if not hi > lo:
         return np.zeros_like(q)
+    q = np.where(is_bad(q), q.dtype.type(0), q)
     lo_, hi_ = q.dtype.type(lo), q.dtype.type(hi)
     return np.clip((q * q - lo_) / (hi_ - lo_), 0, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import (
@@ -21,6 +23,9 @@ from panda3d.core import (
 
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
+
+NOWHERE = 1e30
+"""A value of Q that no surface has, so that its level set is not drawn."""
 
 
 class Landscape:
@@ -127,7 +132,10 @@ class Landscape:
         norm_offset
             Norm of the state axes that the plane does not show; part of ‖s‖.
         """
-        self.root.set_shader_input("certificate", (*kappa, norm_offset * norm_offset, q_certified + nu_bar))
+        boundary = q_certified + nu_bar
+        if not isfinite(boundary):
+            boundary = NOWHERE  # no certificate yet
+        self.root.set_shader_input("certificate", (*kappa, norm_offset * norm_offset, boundary))
 
     def set_goal(self, center: tuple[float, float], radius: float) -> None:
         """Draw a ring on the surface around a point; radius in plane units, 0 removes it."""

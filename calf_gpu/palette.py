@@ -23,6 +23,9 @@ HIGHLIGHT_COLOR = np.array([0xFF, 0xD6, 0x0A], np.float32) / np.float32(255)
 BACKGROUND = np.array([0x0B, 0x0F, 0x17], np.float32) / np.float32(255)
 """RGB behind the scene."""
 
+BAD_COLOR = np.array([0xFF, 0x00, 0xFF], np.float32) / np.float32(255)
+"""RGB of the surface where the critic's values are NaN, infinite or beyond all use."""
+
 HIGHLIGHT_BIT = 4
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import LVecBase2f, NodePath, PTA_LVecBase2f, SamplerState, Texture
 
-from calf_gpu.heights import Extent
+from calf_gpu.heights import Extent, marked
 
 
 class QGrid:
@@ -58,7 +58,8 @@ class QGrid:
         Parameters
         ----------
         q
-            (G, G) critic values, G ≥ 2; copied.
+            (G, G) critic values, G ≥ 2; copied, with a mark in place of NaN and other bad values
+            (:func:`~calf_gpu.heights.marked`).
         version
             Number that changes whenever the values do.
 
@@ -85,7 +86,7 @@ class QGrid:
             raise ValueError(f"Q-grid must be a square array of at least 2 x 2, got shape {q.shape}")
         if q.shape != self.values.shape:
             self._set_up(q.shape[0])
-        self.values[:] = q
+        self.values[:] = marked(q)
         np.frombuffer(self.texture.modify_ram_image(), np.float32)[:] = self.values.reshape(-1)
         self.uploaded_bytes += self.values.nbytes
 

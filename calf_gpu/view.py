@@ -12,7 +12,7 @@ from panda3d.core import CS_zup_right, LMatrix4f, NodePath, get_default_coordina
 from calf_gpu.agents import Agents
 from calf_gpu.colormap import DEFAULT_COLORS, lookup_texture
 from calf_gpu.context import check_context
-from calf_gpu.heights import Extent, normalise, sample_grid
+from calf_gpu.heights import Extent, is_bad, normalise, sample_grid
 from calf_gpu.landscape import Landscape
 from calf_gpu.palette import encode
 from calf_gpu.qgrid import QGrid
@@ -118,11 +118,10 @@ class SwarmView:
         version
             Number that changes whenever the values do.
         value_range
-            (lo, hi) of q² that maps to heights [0, 1]; default the smallest and largest q².
+            (lo, hi) of q² that maps to heights [0, 1]; default the smallest and largest q² of usable values.
         """
         q = np.asarray(q, np.float32)
-        squares = q * q
-        lo, hi = value_range or (float(squares.min()), float(squares.max()))
+        lo, hi = value_range or _square_range(q)
         changed = self.grid.set(q, version)
         if (lo, hi) != self._range:
             changed = True
@@ -189,6 +188,12 @@ class SwarmView:
 
     def _heights(self, points: NDArray[np.float32]) -> NDArray[np.floating]:
         return normalise(sample_grid(self.grid.values, self.grid.extent, points), *self.grid.range)
+
+
+def _square_range(q: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the smallest and the largest q² of the values that can be shown; (0, 0) if there are none."""
+    good = q[~is_bad(q)].astype(np.float64)
+    return (float(np.square(good).min()), float(np.square(good).max())) if good.size else (0.0, 0.0)
 
 
 def contour_step(lo: float, hi: float) -> float:

@@ -8,6 +8,9 @@
 in vec2 cells;                  // plane coordinates in units of the grid spacing
 in float level;                 // Q in units of the contour step
 in vec3 surface_color;
+#ifdef OVERLAY
+in float usable;                // 0 where the critic has no usable value
+#endif
 
 uniform float grid_spacing;     // plane units between grid lines
 uniform float contour_step;     // Q between level sets
@@ -29,7 +32,7 @@ float certificate_margin(vec2 plane, float q) {
 
 vec3 hatched(vec3 color, vec2 plane, float q, vec2 change_x, vec2 change_y) {
     float margin = certificate_margin(plane, q);
-    float failing = clamp(0.5 - margin / max(fwidth(margin), 1e-12), 0.0, 1.0);
+    float failing = usable * clamp(0.5 - margin / max(fwidth(margin), 1e-12), 0.0, 1.0);
     float stripes = HATCHES * (plane.x + plane.y);
     float density = HATCHES * grid_spacing * change(change_x.x + change_x.y, change_y.x + change_y.y);
     float stripe = clamp((0.22 - to_nearest(stripes)) / density + 0.5, 0.0, 1.0);
@@ -46,7 +49,8 @@ void main() {
     vec2 change_y = dFdy(cells);
     vec2 pixels = inversesqrt(change_x * change_x + change_y * change_y);   // pixels per cell
 #if defined(CONTOURS) || defined(OVERLAY)
-    float levels = change(dFdx(level), dFdy(level));                        // level sets per pixel
+    // Level sets per pixel; never 0, which would make 0/0 of a constant Q.
+    float levels = max(change(dFdx(level), dFdy(level)), 1e-12);
 #endif
 #ifdef OVERLAY
     color = hatched(color, cells * grid_spacing, level * contour_step, change_x, change_y);
@@ -73,7 +77,7 @@ void main() {
     float boundary = abs(level - certificate.w / contour_step) / levels;
     float glow = clamp(1.0 - boundary / 7.0, 0.0, 1.0);
     float line = max(clamp(1.75 - boundary, 0.0, 1.0), 0.30 * glow * glow) * clamp(levels * 700.0, 0.0, face_on);
-    color = mix(color, BOUNDARY_COLOR, line);
+    color = mix(color, BOUNDARY_COLOR, usable * line);
 #endif
     fragment_color = vec4(color, 1.0);
 }

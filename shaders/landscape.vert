@@ -4,6 +4,7 @@
 
 #include "include/height.glsl"
 #include "include/lighting.glsl"
+#include "include/palette.glsl"
 
 uniform mat4 p3d_ModelViewMatrix;
 uniform mat4 p3d_ProjectionMatrix;
@@ -20,6 +21,9 @@ uniform float contour_step;     // Q between level sets
 out vec2 cells;
 out float level;
 out vec3 surface_color;
+#ifdef OVERLAY
+out float usable;               // 0 where the critic has no usable value
+#endif
 
 void main() {
     vec2 unit = vec2(gl_VertexID % resolution, gl_VertexID / resolution) / float(resolution - 1);
@@ -32,11 +36,15 @@ void main() {
     gl_Position = p3d_ProjectionMatrix * position;
 
     cells = plane / grid_spacing;
-    level = q / contour_step;
+    bool bad = is_bad(q);
+    level = bad ? 0.0 : q / contour_step;
+#ifdef OVERLAY
+    usable = bad ? 0.0 : 1.0;
+#endif
     PlaneFrame frame = plane_frame(p3d_ModelViewMatrix);
     // Colours follow |Q|, the root of the height: as many for the flat floor, where agents end, as for the walls.
     float texels = float(textureSize(lookup, 0).x);
     vec3 albedo = textureLod(lookup, vec2((sqrt(height) * (texels - 1.0) + 0.5) / texels, 0.5), 0.0).rgb;
     vec3 normal = surface_normal(frame, surface_slope(plane));
-    surface_color = lit(albedo, normal, normalize(-position.xyz), frame, 0.16);
+    surface_color = bad ? BAD_COLOR : lit(albedo, normal, normalize(-position.xyz), frame, 0.16);
 }

@@ -6,6 +6,7 @@
 uniform vec2 q2_range;      // lo, hi: the range of q squared that maps to [0, 1]
 
 float height_of_q(float q) {
+    if (is_bad(q)) return 0.0;
     float span = q2_range.y - q2_range.x;
     return span > 0.0 ? clamp((q * q - q2_range.x) / span, 0.0, 1.0) : 0.0;
 }

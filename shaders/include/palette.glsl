@@ -6,6 +6,7 @@ const vec3 MODE_COLORS[3] = vec3[3](
     vec3(251.0, 79.0, 58.0) / 255.0     // 2 nominal: the stabilizer took over
 );
 const vec3 HIGHLIGHT_COLOR = vec3(255.0, 214.0, 10.0) / 255.0;
+const vec3 BAD_COLOR = vec3(1.0, 0.0, 1.0);    // where the critic has no usable value
 const vec3 BACKGROUND = vec3(11.0, 15.0, 23.0) / 255.0;
 
 bool is_highlighted(float code) {

@@ -3,6 +3,13 @@
 uniform sampler2D q_grid;   // R32F; rows along the second axis, columns along the first, nodes on the borders
 uniform vec4 grid_extent;   // x0, x1, y0, y1
 
+// Beyond it a value is bad. Bad nodes come as 1e38, never as NaN: compilers may assume that there is none.
+const float Q_LIMIT = 1e15;
+
+bool is_bad(float q) {
+    return !(abs(q) <= Q_LIMIT);
+}
+
 // Interpolated by hand: hardware filtering has only 8 bits of weight on many GPUs, which shows as terraces.
 float sample_q(vec2 point) {
     ivec2 last = textureSize(q_grid, 0) - 1;

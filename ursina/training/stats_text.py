@@ -61,13 +61,15 @@ def calf_rows(frame: FrameState) -> Rows:
 def q_rows(frame: FrameState, heatmap: CriticHeatmap) -> Rows:
     """The critic's value of the training agent's state and action against the certificate."""
     stats = frame.stats
+    bad = f"{heatmap.bad_cells:,} / {heatmap.q_grid.size:,}"
     return [
         ("Q(s, a)", number(stats.q_value, 4)),
         ("Q†", number(stats.q_certified, 4)),
         ("Q − Q†", number(stats.q_value - stats.q_certified, 4)),
         ("ν̄", number(stats.nu_bar, 4)),
-        ("Q least", number(float(heatmap.q_grid.min()), 2)),
-        ("Q greatest", number(float(heatmap.q_grid.max()), 2)),
+        ("Q least", number(heatmap.q_least, 2)),
+        ("Q greatest", number(heatmap.q_greatest, 2)),
+        *([("Bad cells", bad)] if heatmap.bad_cells else []),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calf_gpu.heights import normalise, sample_grid
+from calf_gpu.heights import is_bad, marked, normalise, sample_grid
 
 Extent = tuple[float, float, float, float]
 """Borders (x0, x1, y0, y1) of the plane shown, in the units of the first two state axes."""
@@ -25,6 +25,14 @@ class CriticHeatmap:
     smoothing
         Weight of the newest grid in the moving average of the range, in (0, 1]; the first grid sets the range
         exactly.
+
+    Attributes
+    ----------
+    bad_cells
+        Nodes of the grid whose value is NaN, infinite or beyond all use; they do not count in the range, and
+        have height 0.
+    q_least, q_greatest
+        Range of the grid's other values; nan if there are none.
     """
 
     def __init__(self, extent: Extent, smoothing: float = 0.6) -> None:
@@ -38,13 +46,18 @@ class CriticHeatmap:
         self.version: int | None = None
         self.lo = 0.0
         self.hi = 0.0
+        self.bad_cells = 0
+        self.q_least = self.q_greatest = float("nan")
         self._grid: NDArray[np.float32] = np.zeros((2, 2), np.float32)
         # float64 keeps the vectorised interpolation within rounding of the loop, which computes in doubles.
         self._grid64: NDArray[np.float64] = self._grid.astype(np.float64)
 
     @property
     def q_grid(self) -> NDArray[np.float32]:
-        """(G, G) critic values: rows along the second axis, columns along the first, nodes on the borders."""
+        """(G, G) critic values: rows along the second axis, columns along the first, nodes on the borders.
+
+        Bad values are replaced by a mark, :data:`~calf_gpu.heights.BAD_Q`.
+        """
         return self._grid
 
     def update(self, q_grid: NDArray[np.float32], version: int) -> bool:
@@ -59,17 +72,17 @@ class CriticHeatmap:
             return False
         if q_grid.ndim != 2 or min(q_grid.shape) < 2:
             raise ValueError(f"q_grid accepts a 2-D array of at least 2 x 2 nodes, got shape {q_grid.shape}")
-        self._grid64 = np.asarray(q_grid, np.float64)
-        self._grid = q_grid
-        squares = np.square(self._grid64)
-        lo, hi = float(squares.min()), float(squares.max())
-        if self.version is None:
-            self.lo, self.hi = lo, hi
-        else:
-            self.lo += self.smoothing * (lo - self.lo)
-            self.hi += self.smoothing * (hi - self.hi)
+        self._grid = marked(q_grid)
+        self._grid64 = np.asarray(self._grid, np.float64)
+        good = self._grid64[~is_bad(self._grid64)]
+        self.bad_cells = q_grid.size - good.size
+        self._follow(good)
         self.version = version
         return True
+
+    def bad_at(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Return (N,) whether plane points (N, 2) lie in a cell with a bad node."""
+        return is_bad(self._interpolate_q_from_grid_vectorized(points))
 
     def get_q_value_for_states_batch(self, states: ArrayLike) -> NDArray[np.floating]:
         """Return the critic's value under every state, (N,); ``states`` is (N, d), d ≥ 2.
@@ -85,13 +98,24 @@ class CriticHeatmap:
     def height_of(self, state: NDArray[np.floating]) -> float:
         """Return the height in [0, 1] under one state (d,): what every agent asks for in the loop variant."""
         q = self._interpolate_q_from_grid_loop(state[np.newaxis, :2])[0]
-        if self.hi == self.lo:
+        if self.hi == self.lo or is_bad(q):
             return 0.0
         return float(min(max((q * q - self.lo) / (self.hi - self.lo), 0.0), 1.0))
 
     def grid_heights(self) -> NDArray[np.float32]:
         """Return the heights in [0, 1] of the grid's nodes, (G, G) like :attr:`q_grid`."""
         return normalise(self._grid64, self.lo, self.hi).astype(np.float32)
+
+    def _follow(self, good: NDArray[np.float64]) -> None:
+        """Move the range towards that of the usable values; it stays where there are none."""
+        if not good.size:
+            self.q_least = self.q_greatest = float("nan")
+            return
+        self.q_least, self.q_greatest = float(good.min()), float(good.max())
+        squares = np.square(good)
+        weight = 1.0 if self.version is None else self.smoothing
+        self.lo += weight * (float(squares.min()) - self.lo)
+        self.hi += weight * (float(squares.max()) - self.hi)
 
     def _interpolate_q_from_grid_vectorized(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
         """Interpolate bilinearly at ``points`` (N, 2) with array operations; same values as the loop."""

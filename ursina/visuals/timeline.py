@@ -55,7 +55,7 @@ class Timeline:
         else:
             skipped = np.arange(self._newest + 1, step) % WINDOW
             self._values[skipped] = self._values[self._newest % WINDOW]
-        self._values[step % WINDOW] = q_certified
+        self._values[step % WINDOW] = q_certified if math.isfinite(q_certified) else math.nan
         self._newest = step
         self._undrawn += 1
 
