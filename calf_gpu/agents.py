@@ -21,6 +21,7 @@ from panda3d.core import (
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
 from calf_gpu.record_buffer import RecordBuffer
+from calf_gpu.uploads import uploads_of
 
 SHAPES = ("sphere", "cone")
 VERTICES = 18
@@ -82,7 +83,7 @@ class Agents:
         self.root.set_transparency(TransparencyAttrib.M_alpha, 1)
         self.root.set_bin("fixed", 30)
         grid.bind(self.root)
-        self.root.set_shader_input("agent_records", self.records.texture)
+        self.root.set_shader_inputs(agent_records=self.records.texture, viewport=uploads_of(window).viewport)
         self.set_radius(radius)
         self._set_count(count)
         self.program = ProgramSwitch(

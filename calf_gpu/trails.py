@@ -30,6 +30,15 @@ POINT_BUDGET = {"ribbon": 8_000, "line": 50_000}
 COARSEST = 20
 """Steps between points that the automatic decimation does not exceed: curves should stay curves."""
 
+CROWD = 100
+"""Trails from which on thinned ribbons get narrower: half as wide at 16 times as many, as agents get smaller."""
+
+CASING_PX = 1.2
+"""Dark edge of a ribbon on each side, in pixels, where there is no crowd."""
+
+MOST_TRAILS = 10_000
+"""Trails that are drawn when they are thinned, of the first agents: more would only cover each other."""
+
 
 class TrailRing:
     """The last steps of every agent, drawn on the surface of a Q-grid as it is now.
@@ -52,7 +61,8 @@ class TrailRing:
     decimation
         Draw the points at steps that are multiples of this, which therefore keep still, and the head; 1 draws
         all, 0 as many as :data:`POINT_BUDGET` allows. The first steps of an episode, up to the first
-        such point, are not drawn.
+        such point, are not drawn. With 0, ribbons also get narrower in a crowd (:data:`CROWD`), and no more
+        than :data:`MOST_TRAILS` are drawn.
     upload
         See :class:`~calf_gpu.record_buffer.RecordBuffer`.
     window
@@ -112,7 +122,7 @@ class TrailRing:
             trail_slots=self.records.slots,
             viewport=uploads_of(window).viewport,
         )
-        self.set_width(width_px)
+        self._width_px = width_px
         self._show_agents()
         storage = ("RECORDS_IN_2D",) if self.records.upload == "fbo" else ()
         self.program = ProgramSwitch(self.root, "trails", always=(style.upper(), *storage))
@@ -167,7 +177,11 @@ class TrailRing:
         """Change the width of ribbons, in pixels > 0."""
         if not width_px > 0:
             raise ValueError(f"trail width must be greater than 0 pixels, got {width_px}")
-        self.root.set_shader_input("ribbon_width", float(width_px))
+        self._width_px = float(width_px)
+        narrowing = 1.0 if self._wanted_decimation else min(1.0, CROWD / self.agents) ** 0.25
+        self.root.set_shader_inputs(
+            ribbon_width=self._width_px * narrowing, ribbon_casing=CASING_PX * narrowing
+        )
 
     def close(self) -> None:
         """Release what belongs to the trails besides the node."""
@@ -176,9 +190,11 @@ class TrailRing:
 
     def _show_agents(self) -> None:
         """Draw one instance an agent, each with as many points as the decimation leaves."""
-        self.root.set_instance_count(self.agents)
+        drawn = self.agents if self._wanted_decimation else min(self.agents, MOST_TRAILS)
+        self.root.set_instance_count(drawn)
+        self.set_width(self._width_px)
         self.root.set_shader_input("trail_rows", self.agents)
-        decimation = self._wanted_decimation or automatic_decimation(self.style, self.agents, self.length)
+        decimation = self._wanted_decimation or automatic_decimation(self.style, drawn, self.length)
         if decimation == self.decimation:
             return
         self.decimation = decimation

@@ -14,6 +14,7 @@ uniform samplerBuffer agent_records;    // a0, a1, heading, code
 uniform samplerBuffer agent_heights;
 #endif
 uniform float agent_radius;             // plane units
+uniform vec2 viewport;                  // pixels
 
 out vec3 position;          // view space
 out vec2 offset;            // shadow: from its middle, 1 at the rim
@@ -23,10 +24,12 @@ flat out vec3 body_axis;    // CONE: from base to nose, in radii
 
 const int SHADOW_VERTICES = 12;
 const float SHADOW_SIZE = 1.9;
+const vec2 SHADOW_PIXELS = vec2(2.0, 3.0);  // radius of a body below which it has no shadow, and a full one
 const float HIGHLIGHT_SIZE = 1.4;
 const float MARGIN = 1.25;              // of the quad around a body: perspective and the anti-aliased rim
 const float CONE_LENGTH = 4.0;          // in radii of the base
 const float CONE_BACK = 1.8;            // from the agent's place to the base
+const float REACH = 6.0;                // of body and shadow from the agent's place, in radii, generously
 
 vec3 direction_to_eye(vec3 point) {
     return p3d_ProjectionMatrix[3][3] == 0.0 ? -normalize(point) : vec3(0.0, 0.0, 1.0);
@@ -57,10 +60,20 @@ vec3 covering_corner(vec2 corner, vec3 start, vec3 end, float radius) {
                   + corner.y * MARGIN * radius * cross(eye, along);
 }
 
-void shadow_vertex(vec4 record, float radius, float unit) {
+// Whether nothing within `reach` (view space) of an upright line shows, whatever the height on it.
+bool is_outside(vec4 low, vec4 high, float reach) {
+    vec2 margin = reach * vec2(p3d_ProjectionMatrix[0][0], p3d_ProjectionMatrix[1][1]);
+    vec2 low_edge = low.w + margin + reach;
+    vec2 high_edge = high.w + margin + reach;
+    bvec2 right = bvec2(low.x > low_edge.x && high.x > high_edge.x, low.y > low_edge.y && high.y > high_edge.y);
+    bvec2 left = bvec2(low.x < -low_edge.x && high.x < -high_edge.x, low.y < -low_edge.y && high.y < -high_edge.y);
+    return any(right) || any(left) || max(low.w, high.w) < -reach;
+}
+
+void shadow_vertex(vec4 record, float radius, float unit, float share) {
     offset = fan_corner(gl_VertexID);
     // Away from the key light, so that the shadow also says where the light is.
-    vec2 place = record.xy + radius * (SHADOW_SIZE * offset - 0.45 * KEY_LIGHT.xy);
+    vec2 place = record.xy + radius * (share * SHADOW_SIZE * offset - 0.45 * KEY_LIGHT.xy);
     position = (p3d_ModelViewMatrix * vec4(place, surface_height(place), 1.0)).xyz;
     position += 0.12 * radius * unit * direction_to_eye(position);
 }
@@ -96,7 +109,18 @@ void main() {
     body = vec4(0.0);
     body_axis = vec3(0.0);
     offset = vec2(0.0);
-    if (gl_VertexID < SHADOW_VERTICES) shadow_vertex(record, radius, frame.scale.x);
-    else body_vertex(record, radius * frame.scale.x, frame);
+    // Agents that cannot be seen, and shadows too small to be, end here, before a height is looked up.
+    vec4 low = p3d_ProjectionMatrix * (p3d_ModelViewMatrix * vec4(record.xy, 0.0, 1.0));
+    vec4 high = p3d_ProjectionMatrix * (p3d_ModelViewMatrix * vec4(record.xy, 1.0, 1.0));
+    float size = radius * frame.scale.x;
+    float pixels = 0.5 * viewport.y * p3d_ProjectionMatrix[1][1] * size / max(min(low.w, high.w), 1e-6);
+    bool in_shadow = gl_VertexID < SHADOW_VERTICES;
+    if (is_outside(low, high, REACH * size) || (in_shadow && pixels < SHADOW_PIXELS.x)) {
+        position = vec3(0.0);
+        gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+        return;
+    }
+    if (in_shadow) shadow_vertex(record, radius, frame.scale.x, smoothstep(SHADOW_PIXELS.x, SHADOW_PIXELS.y, pixels));
+    else body_vertex(record, size, frame);
     gl_Position = p3d_ProjectionMatrix * vec4(position, 1.0);
 }

@@ -49,6 +49,7 @@ void main() {
 #else
 
 uniform float ribbon_width;     // pixels
+uniform float ribbon_casing;    // pixels on each side
 
 flat out vec3 color;
 flat out float visible;
@@ -56,7 +57,7 @@ noperspective out float across; // pixels from the middle line
 noperspective out float half_width;
 noperspective out float fresh;
 
-const float MARGIN = 2.0;       // casing and soft edge outside the coloured band, pixels
+const float SOFT_EDGE = 0.8;    // pixels outside the casing
 const float WIDER = 1.5;        // the training agent's ribbon
 const float THINNEST = 0.35;    // the oldest end, as a part of the head's width
 const float LONGEST_MITRE = 1.6;
@@ -80,8 +81,6 @@ void main() {
     float side = float(gl_VertexID & 1) * 2.0 - 1.0;
     int age = point_age(point);
     vec4 record = trail_record(gl_InstanceID, age);
-    vec4 clip = clip_position(record.xy);
-
     bool has_older = point < trail_points - 1 && joins_older(record, point);
     vec4 newer_record = record;
     bool has_newer = point > 0;
@@ -89,6 +88,14 @@ void main() {
         newer_record = trail_record(gl_InstanceID, point_age(point - 1));
         has_newer = joins_older(newer_record, point - 1);
     }
+    if (!has_older && !has_newer) {
+        // An empty slot, or a point alone: out of the picture before a height is looked up.
+        gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+        color = vec3(0.0);
+        visible = across = half_width = fresh = 0.0;
+        return;
+    }
+    vec4 clip = clip_position(record.xy);
     vec4 older = has_older ? clip_position(trail_record(gl_InstanceID, point_age(point + 1)).xy) : clip;
     vec4 newer = has_newer ? clip_position(newer_record.xy) : clip;
     if (clip.z + clip.w < 0.0)
@@ -103,7 +110,7 @@ void main() {
 
     fresh = freshness(age);
     half_width = 0.5 * ribbon_width * mix(THINNEST, 1.0, fresh) * (is_highlighted(record.w) ? WIDER : 1.0);
-    across = side * (half_width + MARGIN);
+    across = side * (half_width + ribbon_casing + SOFT_EDGE);
     vec2 offset = vec2(-along.y, along.x) * mitre * across;
     gl_Position = brought_forward(clip, half_width + 1.0);
     gl_Position.xy += offset * 2.0 / viewport * clip.w;
