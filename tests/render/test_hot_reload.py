@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import pytest
 from calf_gpu.hot_reload import ShaderReloader
 from calf_gpu.programs import shaders_dir
 from calf_gpu.view import SwarmView
+from utils.shader_watcher import ShaderWatcher
 
 MODE_COLOR = "vec3 mode_color("
 
@@ -180,4 +182,29 @@ def test_an_unchanged_folder_compiles_nothing(stage, monkeypatch):
 
     monkeypatch.setattr("calf_gpu.hot_reload.compile_errors", refuse)
     stage.reload()
+    assert stage.reloader.errors == []
+
+
+def test_of_ten_edits_in_a_second_the_last_one_shows(stage, folder):
+    """Watcher and reloader together, as the program runs them: saved by writing and by renaming, some broken."""
+    stage.picture()
+    path = folder / "landscape.frag"
+    text, name = path.read_text(), output_name(folder, "landscape.frag")
+    head, _, tail = text.rpartition("}")
+    with ShaderWatcher(folder) as watcher:
+        time.sleep(0.3)
+        for edit_number in range(10):
+            statement = "nonsense" if edit_number % 3 == 1 else f"{name}.r = {edit_number / 9.0};"
+            aside = path.with_suffix(".tmp")
+            aside.write_text(f"{head}{statement}\n}}{tail}")
+            aside.replace(path) if edit_number % 2 else path.write_text(aside.read_text())
+            time.sleep(0.08)
+            if watcher.changed():
+                stage.reloader.reload()
+            stage.reloader.step()
+        deadline = time.monotonic() + 10
+        while (stage.picture()[..., 0] == 255).mean() < 0.2:
+            if watcher.changed():
+                stage.reloader.reload()
+            assert time.monotonic() < deadline
     assert stage.reloader.errors == []
