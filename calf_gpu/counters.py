@@ -3,6 +3,9 @@
 Panda3D counts both for its PStats tool, but only while a PStats server listens. :class:`FrameCounters` is
 that server: a socket of the same process that the client connects to and whose data is thrown away. The levels
 are cleared before ``render_frame`` returns, so the draw callback of a 1 × 1 buffer sorted last reads them.
+
+The levels only change when a window or buffer is finished, so what one window draws cannot be told apart. Now and
+then the world alone is therefore drawn a second time, into one pixel: same camera, without notes and displays.
 """
 
 from __future__ import annotations
@@ -10,9 +13,12 @@ from __future__ import annotations
 import socket
 
 from panda3d.core import (
+    BitMask32,
+    Camera,
     FrameBufferProperties,
     GraphicsOutput,
     GraphicsPipe,
+    NodePath,
     PStatClient,
     PStatCollector,
     PythonCallbackObject,
@@ -27,6 +33,12 @@ AFTER_ALL = 10_000
 BATCHES = ("Triangle strips", "Triangle fans", "Triangles", "Patches", "Other", "Display lists")
 """Panda3D books each draw call under one of these; their parent "Primitive batches" stays zero."""
 
+WORLD_ONLY = BitMask32.bit(20)
+"""Camera mask of the count of the world's draw calls: hide from it what is a note on the world, such as axes."""
+
+WORLD_EVERY = 50
+"""Frames from one count of the world's draw calls to the next; each costs about half a frame."""
+
 
 class FrameCounters:
     """Counts what Panda3D and the record buffers send to the GPU.
@@ -38,11 +50,18 @@ class FrameCounters:
     ----------
     window
         The window that shows the scene; by default the first one that is open.
+    camera
+        Camera whose world's draw calls are also counted apart.
+    world_every
+        Frames from one such count to the next.
 
     Attributes
     ----------
     draw_calls
         Draw calls of the last frame, of all windows and buffers together.
+    world_draw_calls
+        Those of the camera's world at the last count; without what is hidden from :data:`WORLD_ONLY` and without
+        what other display regions show, such as a heads-up display.
     upload_bytes
         Bytes sent in the last frame: vertices and textures by Panda3D, records by raw OpenGL calls.
 
@@ -52,30 +71,44 @@ class FrameCounters:
         This Panda3D was built without PStats.
     """
 
-    def __init__(self, window: GraphicsOutput | None = None) -> None:
+    def __init__(
+        self,
+        window: GraphicsOutput | None = None,
+        camera: NodePath | None = None,
+        world_every: int = WORLD_EVERY,
+    ) -> None:
         window = window or first_window()
         self.draw_calls = 0
-        self.upload_bytes = 0
+        self.world_draw_calls = 0
+        self._calls_of_window: int | None = None
+        self._frames = 0
+        self._world_every = world_every
         self._uploads = uploads_of(window)
         self._raw_bytes = self._uploads.raw_bytes
         self._engine = window.get_engine()
         self._sink = _connect()
         self._batches = [PStatCollector(f"Primitive batches:{kind}") for kind in BATCHES]
         self._transferred = PStatCollector("Data transferred")
-        self._buffer = self._engine.make_output(
-            window.get_pipe(),
-            "frame counters",
-            AFTER_ALL,
-            FrameBufferProperties(),
-            WindowProperties.size(1, 1),
-            GraphicsPipe.BF_refuse_window,
-            window.get_gsg(),
-            window,
-        )
+        self._buffer = self._one_pixel(window, AFTER_ALL)
         self._buffer.make_display_region().set_draw_callback(PythonCallbackObject(self._read))
+        self._world: GraphicsOutput | None = None
+        if camera is not None:
+            self._world = self._one_pixel(window, AFTER_ALL - 1)
+            self._world.set_active(False)
+            self._camera = camera.attach_new_node(Camera("world only", camera.node().get_lens()))
+            self._camera.node().set_camera_mask(WORLD_ONLY)
+            self._camera.node().set_scene(camera.node().get_scene())
+            before = self._world.make_display_region()
+            before.set_sort(-1)
+            before.set_draw_callback(PythonCallbackObject(self._window_is_done))
+            self._world.make_display_region().set_camera(self._camera)
 
     def close(self) -> None:
         """Stop counting. Safe to call twice."""
+        if self._world is not None:
+            self._engine.remove_window(self._world)
+            self._camera.remove_node()
+            self._world = None
         if self._buffer is not None:
             self._engine.remove_window(self._buffer)
             self._buffer = None
@@ -84,15 +117,42 @@ class FrameCounters:
             self._sink.close()
             self._sink = None
 
+    def _one_pixel(self, window: GraphicsOutput, sort: int) -> GraphicsOutput:
+        return self._engine.make_output(
+            window.get_pipe(),
+            "frame counters",
+            sort,
+            FrameBufferProperties(),
+            WindowProperties.size(1, 1),
+            GraphicsPipe.BF_refuse_window,
+            window.get_gsg(),
+            window,
+        )
+
     def _read(self, data: object) -> None:
         """Run in the drawing thread, after everything else of the frame."""
-        self.draw_calls = int(sum(collector.get_level() for collector in self._batches))
+        calls = self._calls_so_far()
+        self.draw_calls = calls
+        if self._calls_of_window is not None:
+            self.draw_calls = self._calls_of_window
+            self.world_draw_calls = calls - self._calls_of_window
+            self._calls_of_window = None
+        self._frames += 1
+        if self._world is not None:
+            self._world.set_active(self._frames % self._world_every == 0)
         raw_bytes = self._uploads.raw_bytes
         transferred = self._transferred.get_level()
         self.upload_bytes = int(transferred) + raw_bytes - self._raw_bytes
         self._raw_bytes = raw_bytes
         if self._sink is not None:
             _drain(self._sink)
+
+    def _window_is_done(self, data: object) -> None:
+        """Run in the drawing thread, between the window and the world's second drawing."""
+        self._calls_of_window = self._calls_so_far()
+
+    def _calls_so_far(self) -> int:
+        return int(sum(collector.get_level() for collector in self._batches))
 
 
 def _connect() -> socket.socket | None:

@@ -3,7 +3,7 @@
 Panda3D has timer queries (``pstats-gpu-timing``), but Python cannot use them: ``GraphicsStateGuardian`` publishes
 ``supports_timer_query`` and neither ``issue_timer_query`` nor the query's result, which only travels to a PStats
 server. So two draw callbacks, before and after all that a window draws, call ``glQueryCounter(GL_TIMESTAMP)``
-(OpenGL 3.3) through ctypes; the answers are fetched some frames later, when they are there, and nothing waits.
+(OpenGL 3.3) through ctypes; the answers are fetched some frames later, and nothing waits.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ GL_QUERY_RESULT_AVAILABLE = 0x8867
 
 FRAMES_IN_FLIGHT = 8
 """Frames that may wait for their answers; a frame beyond them is not timed."""
+
+PATIENCE = 3
+"""Frames until a query is first asked for: llvmpipe finishes all that was drawn before it answers about a new one."""
 
 
 class GpuTimer:
@@ -86,7 +89,7 @@ class GpuTimer:
             self._gl["glQueryCounter"](self._current[1], GL_TIMESTAMP)
             self._waiting.append(self._current)
             self._current = None
-        while self._waiting and self._is_answered(self._waiting[0][1]):
+        while len(self._waiting) > PATIENCE and self._is_answered(self._waiting[0][1]):
             pair = self._waiting.popleft()
             start, end = map(self._time, pair)
             self._answers.append((end - start) / 1e6)

@@ -22,6 +22,7 @@ FIGURES = (
     ("GPU ms", "gpu_ms"),
     ("RSS MB", "rss_mb"),
     ("critic queries", "critic_queries"),
+    ("for the picture", "critic_queries_display"),
     ("critic rows", "critic_rows"),
     ("mesh updates", "mesh_updates"),
     ("draw calls", "draw_calls"),
@@ -197,13 +198,19 @@ def _frame_times(measured: Measurements, counts: Sequence[int]) -> str:
 
 
 def _ablation(measured: Measurements) -> str:
-    figures = ("fps", "frame_ms", "cpu_ms", "critic_queries", "mesh_updates", "draw_calls", "section.ui")
+    figures = (
+        *("fps", "frame_ms", "cpu_ms", "critic_queries_display"),
+        *("mesh_updates", "world_draw_calls", "section.ui"),
+    )
     rows = []
     for cell in measured.cells:
         if cell[1] == AGENTS:
             ratios = [measured.ratio(cell, (REFERENCE, AGENTS), name) for name in figures]
             rows.append([cell[0], *(change(ratio) for ratio in ratios)])
-    titles = ["FPS", "frame ms", "CPU ms/frame", "critic queries", "mesh updates", "draw calls", "HUD ms"]
+    titles = [
+        *("FPS", "frame ms", "CPU ms/frame", "critic queries for the picture"),
+        *("mesh updates", "world draw calls", "HUD ms"),
+    ]
     return table(["variant", *titles], rows)
 
 
@@ -219,6 +226,16 @@ def _failures(measured: Measurements) -> str:
 def _notes() -> str:
     return (
         "FPS is frames over time, FPS p5 that of the 95th percentile of frame time; CPU % counts all threads, "
-        "100 being one core; sections are means of self time and `other` is the rest of the mean frame; spread is "
-        "the slowest over the fastest round."
+        "100 being one core, and CPU ms/frame is the same as time; sections are means of self time and `other` is the "
+        "rest of the mean frame; spread is the slowest over the fastest round.\n\n"
+        "Critic queries are calls, whatever the number of rows in them. Those for the picture value the landscape's "
+        "grid and the HUD's numbers; all others are the algorithm's own (choosing and checking the actions of the "
+        "training agent and of the swarm, in one batch each) and would be made without a picture too, so that "
+        "no way of drawing can save them.\n\n"
+        "World draw calls are those of landscape, agents and trails; draw calls also count the axes, the HUD and "
+        "the profiler. A mesh update is a mesh whose vertices Python rewrites: `gpu` has none; with NumPy heights "
+        "the landscape's heights are rewritten whenever the grid was valued anew, and nothing in between.\n\n"
+        "HUD ms is the section `ui`: choosing, laying out and uploading what the HUD shows; the critic's value for "
+        "it is `hud_query`. Section `input` runs the engine's tasks and the camera, `meters` is the cost of "
+        "measuring."
     )

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,9 @@ WAITING_S = 0.03
 
 NOTICE_S = 4.0
 """How long a passing notice stays."""
+
+DISPLAY_PURPOSES = ("grid", "hud")
+"""Why the picture asks the critic; training and the swarm's checks would ask without a picture too."""
 
 
 class SessionError(RuntimeError):
@@ -130,17 +132,21 @@ class Session:
         if number == 1:
             self._visualizer.scene.root.show()
         self._visualizer.show(state)
-        self._hud.timeline.push(state.stats.total_steps, state.stats.q_certified)
-        self._window.step()
-        self._camera.update(self._window.frame_seconds)
-        if self._reload is not None:
-            self._reload.step()
+        with self._profiler.section("ui"):
+            self._hud.timeline.push(state.stats.total_steps, state.stats.q_certified)
+        with self._profiler.section("input"):
+            self._window.step()
+            self._camera.update(self._window.frame_seconds)
+            if self._reload is not None:
+                self._reload.step()
         capture.before_draw(number)
         with self._profiler.section("render"):
             self._window.draw()
-        capture.after_draw(number)
+        with self._profiler.section("capture"):
+            capture.after_draw(number)
         if self._meters is not None:
-            self._meters.count()
+            with self._profiler.section("meters"):
+                self._meters.count()
         self._profiler.end_frame()
         return True
 
@@ -269,21 +275,30 @@ class Meters:
     ) -> None:
         self._profiler = profiler
         self._source = source
-        self._counters = FrameCounters(window.app.win)
+        self._counters = FrameCounters(window.app.win, window.app.cam)
         self._timer = GpuTimer(window.app.win)
-        self._queries = _total(source.critic_queries)
-        self._rows = _total(source.critic_rows)
+        self._critic = self._critic_totals()
 
     def count(self) -> None:
         """Report the frame that has just been drawn."""
-        queries, rows = _total(self._source.critic_queries), _total(self._source.critic_rows)
-        self._profiler.count("critic_queries", queries - self._queries)
-        self._profiler.count("critic_rows", rows - self._rows)
-        self._queries, self._rows = queries, rows
+        totals = self._critic_totals()
+        for name, total in totals.items():
+            self._profiler.count(name, total - self._critic[name])
+        self._critic = totals
         self._profiler.count("draw_calls", self._counters.draw_calls)
+        self._profiler.count("world_draw_calls", self._counters.world_draw_calls)
         self._profiler.count("upload_bytes", self._counters.upload_bytes)
         for milliseconds in self._timer.take():
             self._profiler.add_gpu_time(milliseconds)
+
+    def _critic_totals(self) -> dict[str, int]:
+        """Return calls of the critic and rows in them so far, and the calls that only the picture needs."""
+        queries = self._source.critic_queries
+        return {
+            "critic_queries": sum(queries.values()),
+            "critic_queries_display": sum(queries.get(purpose, 0) for purpose in DISPLAY_PURPOSES),
+            "critic_rows": sum(self._source.critic_rows.values()),
+        }
 
 
 class ShaderReload:
@@ -314,7 +329,3 @@ class ShaderReload:
     def close(self) -> None:
         """Stop watching."""
         self._watcher.close()
-
-
-def _total(counts: Mapping[str, int]) -> int:
-    return sum(counts.values())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calf_gpu.counters import FrameCounters
+from calf_gpu.counters import WORLD_ONLY, FrameCounters
 from calf_gpu.record_buffer import RECORD_BYTES, RecordBuffer
-from offscreen import run_script
+from offscreen import Offscreen, run_script
 
 
 @pytest.fixture
@@ -99,3 +99,52 @@ def test_core_profile():
         profile="core",
     )
     assert "draw calls 3" in result.stdout, result.stderr
+
+
+def test_the_world_is_counted_without_notes_and_displays(offscreen):
+    scene = offscreen(32, 32)
+    cards = add_cards(scene, 5)
+    cards[0].hide(WORLD_ONLY)
+    display = scene.buffer.make_display_region()
+    display.set_sort(20)
+    other = Offscreen(scene._base, 8, 8)  # only for a second scene with a camera of its own
+    add_cards(other, 2)
+    display.set_camera(other.camera)
+    other.buffer.set_active(False)
+    counters = FrameCounters(scene.buffer, scene.camera, world_every=3)
+    seen = []
+    for _ in range(5):
+        scene.render()
+        seen.append((counters.draw_calls, counters.world_draw_calls))
+    assert seen == [(7, 0), (7, 0), (7, 0), (7, 4), (7, 4)]
+    cards[1].remove_node()
+    for _ in range(3):
+        scene.render()
+    assert (counters.draw_calls, counters.world_draw_calls) == (6, 3)
+    counters.close()
+    counters.close()
+    scene.render()
+    other.close()
+
+
+@pytest.mark.parametrize("agents", [1, 20, 1000, 10_000])
+def test_a_swarm_of_any_size_is_three_draw_calls(agents):
+    result = run_script(
+        f"""
+        import numpy as np
+        from direct.showbase.ShowBase import ShowBase
+        from calf_gpu import SwarmView
+        from calf_gpu.counters import FrameCounters
+        base = ShowBase()
+        view = SwarmView(base, (-3, 3, -3, 3), {agents}, 4, trail_style="line")
+        view.show_critic(-np.ones((3, 3)), 1)
+        base.cam.set_pos(0, -12, 9)
+        base.cam.look_at(0, 0, 0)
+        counters = FrameCounters(camera=base.cam, world_every=2)
+        for step in range(4):
+            view.update(np.random.default_rng(step).uniform(-3, 3, ({agents}, 2)))
+            base.graphicsEngine.render_frame()
+        print("draw calls", counters.draw_calls, counters.world_draw_calls)
+        """
+    )
+    assert "draw calls 3 3" in result.stdout, result.stderr

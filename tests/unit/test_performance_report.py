@@ -37,10 +37,12 @@ def profile(
     result["sections_ms"] = dict.fromkeys(result["sections_ms"], 0.0) | {"ui": ui, "render": 5.0}
     result["sections_median_ms"] = dict.fromkeys(result["sections_ms"], 0.0) | {"ui": ui_median}
     result["per_frame"] = {
-        "critic_queries": queries,
+        "critic_queries": queries + 100.0,  # training and swarm, the same in all variants
+        "critic_queries_display": queries,
         "critic_rows": 20.0,
         "mesh_updates": meshes,
-        "draw_calls": draws,
+        "draw_calls": draws + 4.0,  # axes and HUD
+        "world_draw_calls": draws,
         "upload_bytes": 320.0,
         **per_frame,
     }
@@ -103,11 +105,6 @@ def test_a_target_just_missed_is_missed(key, variant, agents, bad):
 def test_targets_nothing_measured_are_neither_met_nor_missed():
     runs = [r for r in good_runs() if r["agents"] == 5]
     assert {v.met for v in judge(Measurements(runs))} == {None}
-
-
-def test_hud_draw_calls_do_not_count_as_the_worlds_where_they_are_told_apart():
-    runs = [run("default", 20, draws=12.0, world_draw_calls=3.0)]
-    assert verdict(runs, "draw_calls", "default").met is True
 
 
 def test_ratios_are_taken_within_rounds():

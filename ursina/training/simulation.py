@@ -45,7 +45,7 @@ class Simulation:
     run_dir
         Folder for checkpoints, scalars and the reward plot; None keeps nothing.
     profiler
-        Times the sections ``training``, ``swarm``, ``heatmap`` and ``ui`` (the critic's values for the HUD).
+        Times the sections ``training``, ``swarm``, ``heatmap`` and ``hud_query`` (the critic's values for the HUD).
 
     Raises
     ------
@@ -167,7 +167,7 @@ class Simulation:
             or self.config.stats == "every_frame"
             or self._step % self.config.q_stats_interval == 0
         ):
-            with self._profiler.section("ui"):
+            with self._profiler.section("hud_query"):
                 self._value = self.trainer.value()
         self._frame = self._published()
         self._training_respawned = False

@@ -15,6 +15,7 @@ Decisions, so that numbers can be read without the code:
   sum of it and of what is nested in it. A section may be opened inside itself; both shares count once.
 - A section belongs to the frame in which it is closed.
 - CPU time is that of all threads of the process, by its clock; 100 % is one core, so 2 cores allow 200 %.
+- What measuring itself costs is a section, ``meters``.
 - Not thread safe: sections, counters and frames belong to the thread that draws.
 """
 
@@ -41,7 +42,15 @@ WARMUP_FRAMES = 50
 HISTORY_FRAMES = 36_000
 TABLE_FRAMES = 120
 SECTIONS = ("training", "swarm", "heatmap", "trails", "agents", "ui", "render")
-COUNTERS = ("critic_queries", "critic_rows", "mesh_updates", "draw_calls", "upload_bytes")
+COUNTERS = (
+    "critic_queries",
+    "critic_queries_display",
+    "critic_rows",
+    "mesh_updates",
+    "draw_calls",
+    "world_draw_calls",
+    "upload_bytes",
+)
 
 _OFF: AbstractContextManager[None] = nullcontext()
 
@@ -150,7 +159,8 @@ class PerformanceProfiler:
         """Close the frame: everything since the last call becomes one entry of the history."""
         if not self._enabled:
             return
-        now, cpu = perf_counter(), process_time()
+        start, cpu, now = perf_counter(), process_time(), perf_counter()
+        self._self_times["meters"] += now - start  # a system call that takes long with many threads
         if self._uncounted > 0:
             self._uncounted -= 1
         else:

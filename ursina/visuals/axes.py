@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from panda3d.core import LineSegs, NodePath, TransparencyAttrib
 
+from calf_gpu.counters import WORLD_ONLY
 from training.systems import System
 from visuals.facing_text import Align, FacingText, Label, make_atlas
 
@@ -56,6 +57,7 @@ class Axes:
         self.root.set_transparency(TransparencyAttrib.M_alpha)
         self.root.set_depth_write(False)
         self.root.set_bin("fixed", 30)  # after surface, trails and agents, which hide what is behind them
+        self.root.hide(WORLD_ONLY)  # notes on the world, not a part of it
         self._system = system
         self._height = height_scale
         self._atlas = make_atlas()
