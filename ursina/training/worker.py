@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from config.visualization_config import VisualizationConfig
+from training.quick_start import import_compiler_aside, put_off_compiler
 from training.shared_frames import SharedFrames, SharedLayout
 
 MAX_BACKLOG_S = 0.25
@@ -67,6 +68,7 @@ class Worker:
     ) -> None:
         from training.simulation import Simulation  # imports torch, which takes seconds
 
+        put_off_compiler()
         self._commands = commands
         self._frames = SharedFrames.attach(memory_name, layout)
         self._simulation = Simulation(config, run_dir)
@@ -80,6 +82,7 @@ class Worker:
         """Step until told to quit or the pipe closes; saves a checkpoint on the way out in either case."""
         try:
             self._frames.publish(self._simulation.next_frame())
+            import_compiler_aside()
             while self._running:
                 self._obey(self._patience())
                 if not self._paused:
