@@ -108,3 +108,31 @@ def test_contour_step_is_round_and_gives_some_ten_levels(lo, hi):
 
 def test_contour_step_of_a_flat_critic_is_finite():
     assert contour_step(3.0, 3.0) == 1.0
+
+
+@pytest.mark.parametrize(("agents", "length"), [(1, 10), (20, 10), (20, 600), (1000, 100)])
+def test_a_frame_uploads_32_bytes_an_agent_and_the_grid_when_it_changed(agents, length):
+    """Measured by Panda3D's own counters and those of the raw writes, for any trail length."""
+    result = run_script(
+        f"""
+        import numpy as np
+        from direct.showbase.ShowBase import ShowBase
+        from calf_gpu import SwarmView
+        from calf_gpu.counters import FrameCounters
+        base = ShowBase()
+        view = SwarmView(base, (-3, 3, -3, 3), {agents}, {length})
+        rng = np.random.default_rng(0)
+        counters = FrameCounters()
+        sent = []
+        for step in range(12):
+            view.show_critic(-rng.random((17, 17)), step // 4)
+            view.update(rng.uniform(-3, 3, ({agents}, 2)))
+            base.graphicsEngine.render_frame()
+            sent.append(counters.upload_bytes)
+        print("sent", *sent[3:])
+        """
+    )
+    sent = [int(word) for word in result.stdout.partition("sent")[2].split()]
+    records, grid = 32 * agents, 4 * 17 * 17
+    expected = [records + (grid if step % 4 == 0 else 0) for step in range(3, 12)]
+    assert sent == expected, result.stderr
