@@ -86,13 +86,11 @@ def kappa_rows(frame: FrameState) -> Rows:
 
 
 def frame_rows(frame_ms: float | None, heights: str, trails: str) -> Rows:
-    """How fast the picture is, and which variants draw it."""
-    return [
-        ("Frame", f"{number(frame_ms, 1)} ms" if frame_ms else NONE),
-        ("Rate", f"{number(1e3 / frame_ms, 0)} fps" if frame_ms else NONE),
-        ("Heights", heights),
-        ("Trails", trails.replace("_", " ")),
-    ]
+    """How fast the picture is, where that is known, and which variants draw it."""
+    variants = [("Heights", heights), ("Trails", trails.replace("_", " "))]
+    if not frame_ms:
+        return variants
+    return [("Frame", f"{number(frame_ms, 1)} ms"), ("Rate", f"{number(1e3 / frame_ms, 0)} fps"), *variants]
 
 
 def number(value: float, digits: int) -> str:
