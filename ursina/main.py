@@ -16,8 +16,8 @@ from config.visualization_config import VisualizationConfig
 RUNS = Path("runs")
 """Where the folders of runs are made."""
 
-USAGE, ENVIRONMENT = 2, 1
-"""Exit codes: the command line cannot be used; what it asks for cannot be had on this machine."""
+USAGE, ENVIRONMENT, INTERRUPTED = 2, 1, 130
+"""Exit codes: the command line cannot be used; what it asks for cannot be had on this machine; Ctrl-C at the start."""
 
 
 class StartError(RuntimeError):
@@ -38,6 +38,8 @@ def main(args: Sequence[str] | None = None) -> int:
             show(config, run_dir)
     except (StartError, OSError) as error:
         return _fail(error, ENVIRONMENT)
+    except KeyboardInterrupt:  # before there was anything to save
+        return _fail(KeyboardInterrupt("interrupted"), INTERRUPTED)
     return 0
 
 
@@ -67,10 +69,11 @@ def run_folder(config: VisualizationConfig) -> Path:
 def train_without_pictures(config: VisualizationConfig, run_dir: Path) -> None:
     """Train as fast as possible with a progress bar; Ctrl-C saves and ends."""
     from training.headless import train
+    from training.learner import DivergedError
 
     try:
         train(config, run_dir)
-    except ValueError as error:
+    except (ValueError, DivergedError) as error:
         raise StartError(str(error)) from None
     print(f"saved in {run_dir}")
 
@@ -100,7 +103,7 @@ def show(config: VisualizationConfig, run_dir: Path) -> None:
         raise StartError(str(error)) from None
 
 
-def _fail(error: Exception, code: int) -> int:
+def _fail(error: BaseException, code: int) -> int:
     print("error:", " ".join(str(error).split()), file=sys.stderr)
     return code
 

@@ -69,6 +69,7 @@ class Session:
         self._window = window
         self._paused = self._quitting = False
         self._notice_ends = math.inf
+        self._stopped: str | None = None
         self._agents = config.n_agents
         self._hud = Hud(
             window.size, timeline_interval=1 if config.stats == "every_frame" else config.text_interval
@@ -82,7 +83,11 @@ class Session:
         from training.visualizer import TrainingVisualizer
 
         self._hud.message(None)
-        self._visualizer = TrainingVisualizer(config, self._source.system, self._profiler, self._hud)
+        try:
+            self._visualizer = TrainingVisualizer(config, self._source.system, self._profiler, self._hud)
+        except (ValueError, OSError, RuntimeError) as error:  # shaders that are missing or broken
+            self._source.close()
+            raise SessionError(str(error)) from None
         self._visualizer.scene.root.hide()  # until there is something to see
         self._meters = Meters(window, self._profiler, self._source) if self._profiler.enabled else None
         self._reload = self._make_reload()
@@ -157,6 +162,12 @@ class Session:
             if state is None:
                 raise SessionError(failure)
             self._notify(f"{failure}; press T to restart it")
+        stopped = getattr(self._source, "stopped", None)
+        if stopped != self._stopped:
+            self._stopped = stopped
+            self._notify(self._stopped)
+            if self._stopped is not None:
+                print(self._stopped, file=sys.stderr)
         return state
 
     def _input(self, key: str) -> None:
@@ -205,8 +216,9 @@ class Session:
         self._hud.help_visible = not self._hud.help_visible
 
     def _restart(self) -> None:
-        if getattr(self._source, "failure", None) is not None:
-            self._source.restart()  # type: ignore[union-attr]
+        broken = getattr(self._source, "failure", None) or self._stopped
+        if broken is not None and hasattr(self._source, "restart"):
+            self._source.restart()
             self._notify(None)
 
     def _toggle_table(self) -> None:
@@ -262,9 +274,11 @@ class Session:
     def _close(self) -> None:
         if self._reload is not None:
             self._reload.close()
-        self._visualizer.close()
-        self._source.close()
-        self._window.close()
+        try:
+            self._visualizer.close()
+            self._source.close()
+        finally:
+            self._window.close()
 
 
 class Meters:

@@ -315,7 +315,7 @@ simulation = Simulation(VisualizationConfig(n_agents=4, grid_size=7, resume=fold
 print("ready", flush=True)
 while True:
     simulation.next_frame()
-    simulation._save()
+    simulation._save(simulation._files)
 """
 
 

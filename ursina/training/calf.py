@@ -124,8 +124,12 @@ class Calf:
         first = np.isnan(self.q_certified)
         asked = np.where(first[:, None], nominal, proposed)
         q = critic(states, asked).astype(np.float64)
+        q = np.where(
+            np.isfinite(q), q, np.nan
+        )  # NaN certifies nothing; infinite values less a certificate might
         certified = self.certifies(states, q)
         relaxed = ~first & ~certified & (rng.random(len(self)) < self.relax_probability)
+        relaxed &= np.isfinite(proposed.sum(axis=1))  # a broken actor is left to the nominal policy
         modes = np.full(len(self), Mode.NOMINAL, np.uint8)
         modes[relaxed] = Mode.RELAX
         modes[certified] = Mode.TD3

@@ -2,8 +2,9 @@
 
 A checkpoint is a nested dictionary of arrays and JSON values. Arrays become tensors named by their path
 (``trainer/learner/networks/actor.mu.0.weight``), the rest one JSON text in the file's header, next to a
-format version and a SHA-256 over everything. Files are written aside, synced and renamed, so that a crash
-at any moment leaves the older checkpoints and at most one ignored temporary file.
+format version and a SHA-256 over everything: a change of any single byte is found. Files are written aside,
+synced and renamed, so that a crash at any moment leaves the older checkpoints and at most one ignored temporary
+file. Sizes are checked before anything is read, so that a hostile file costs no memory.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,23 @@ from safetensors.numpy import save
 FORMAT = "calf-gpu checkpoint"
 VERSION = "1"
 PATTERN = "checkpoint-*.safetensors"
+
+MAX_BYTES = 256 << 20
+"""Largest file that is read; a full replay buffer makes some 5 MiB."""
+
+MAX_HEADER_BYTES = 4 << 20
+"""Largest header that is read: names, types and shapes of the arrays, and the JSON values."""
+
+_READ_ERRORS = (
+    SafetensorError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+)
 
 
 class CheckpointError(ValueError):
@@ -60,9 +79,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         return _read(path)
     except CheckpointError:
         raise
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: not a complete checkpoint ({reason})") from error
+    except _READ_ERRORS as error:
+        raise CheckpointError(f"{path}: not a complete checkpoint ({one_line(error)})") from error
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -76,13 +94,24 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Make ``path`` hold ``content``: readers and crashes see the old file or the whole new one."""
+    """Make ``path`` hold ``content``: readers and crashes see the old file or the whole new one.
+
+    Raises
+    ------
+    OSError
+        In one line that names the file, if it cannot be written; the old file is left, and nothing beside it.
+    """
     aside = path.with_name(f".{path.name}.tmp")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink()
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
     if os.name == "posix":  # folders cannot be opened on Windows, and need no sync there
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -91,7 +120,85 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
+def delete_older(newest: Path, keep: int) -> None:
+    """Delete checkpoints older than ``newest``, which has just been written, but for the newest ``keep`` − 1.
+
+    Later ones are left alone: who resumed from an older one knew them to be damaged.
+    """
+    older = sorted(path for path in newest.parent.glob(PATTERN) if path.name < newest.name)
+    for path in older[: max(len(older) - keep + 1, 0)]:
+        with suppress(OSError):  # what cannot be deleted does no harm
+            path.unlink()
+
+
+def check_fits(saved: Any, example: Any, name: str = "") -> None:
+    """Compare what was saved with what a program of this kind saves.
+
+    Parameters
+    ----------
+    saved, example
+        Dictionaries of arrays, JSON values and more such dictionaries. Keys, types of values, dtypes and shapes
+        must agree; an axis of length 0 in the example accepts any length, an empty dictionary any dictionary.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the first entry that does not fit.
+    """
+    if isinstance(example, dict):
+        if not isinstance(saved, dict) or (example and saved.keys() != example.keys()):
+            raise CheckpointError(f"its entry {name or 'list'!r} does not have the names expected")
+        for key, value in example.items():
+            check_fits(saved[key], value, f"{name}/{key}" if name else key)
+    elif isinstance(example, np.ndarray):
+        fits = isinstance(saved, np.ndarray) and saved.dtype == example.dtype and saved.ndim == example.ndim
+        if not fits or any(
+            size not in (0, given) for size, given in zip(example.shape, saved.shape, strict=True)
+        ):
+            raise CheckpointError(f"its array {name!r} has another type or shape than expected")
+    elif isinstance(example, list) and isinstance(saved, list) and len(saved) == len(example):
+        for value, expected in zip(saved, example, strict=True):
+            check_fits(value, expected, name)
+    elif isinstance(example, float) and isinstance(saved, int) and not isinstance(saved, bool):
+        return
+    elif type(saved) is not type(example):
+        raise CheckpointError(
+            f"its value {name!r} is of type {type(saved).__name__}, not {type(example).__name__}"
+        )
+
+
+def without_rows(state: Any) -> Any:
+    """Return a state with the first axis of all arrays cut to length 0: an example that accepts any length."""
+    if isinstance(state, dict):
+        return {name: without_rows(value) for name, value in state.items()}
+    return state[:0] if isinstance(state, np.ndarray) else state
+
+
+def one_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its kind where there is none."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse what is not a file of a checkpoint's size and outline, reading only its header."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: not a file")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise CheckpointError(f"{path}: larger than {MAX_BYTES} bytes")
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > MAX_HEADER_BYTES or size < 8 + length:
+            raise CheckpointError(f"{path}: not a complete checkpoint (its header is cut or too large)")
+        header = file.read(length)
+    # Other white space would be read as well, and a change of it go unnoticed.
+    if header.rstrip(b" ") != header.rstrip():
+        raise CheckpointError(f"{path}: damaged, its header does not end as it was written")
+
+
 def _read(path: Path) -> dict[str, Any]:
+    _check_sizes(path)
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata() or {}
         if metadata.get("format") != FORMAT:

@@ -12,7 +12,8 @@ from typing import Any
 from tqdm import tqdm
 
 from config.visualization_config import VisualizationConfig
-from training.run_files import CHECKPOINT_EPISODES, RunFiles
+from training.learner import DivergedError
+from training.run_files import CHECKPOINT_EPISODES, RunFiles, stop_notice
 from training.simulation import make_trainer
 from training.trainer import Trainer
 
@@ -27,11 +28,25 @@ def train(config: VisualizationConfig, run_dir: Path) -> Trainer:
     ------
     ValueError
         If the folder cannot be used or holds another system's run; see :class:`~training.run_files.RunFiles`.
+    DivergedError
+        If numbers stop being finite; the last good checkpoint stays the newest.
+    OSError
+        If something cannot be written; earlier checkpoints stay.
     """
     trainer = make_trainer(config)
     files = RunFiles(run_dir, config.resume)
-    if files.restored is not None:
-        trainer.load_state_dict(files.restored["trainer"])
+    files.restore(lambda saved: trainer.load_state_dict(saved["trainer"]))
+    try:
+        _train(config, trainer, files)
+    except DivergedError as error:
+        raise DivergedError(stop_notice(error, trainer, files)) from None
+    finally:
+        files.close()
+    return trainer
+
+
+def _train(config: VisualizationConfig, trainer: Trainer, files: RunFiles) -> None:
+    """Step until the last episode or Ctrl-C, and save."""
 
     def save() -> None:
         files.save(trainer, {"trainer": trainer.state_dict()})
@@ -53,8 +68,6 @@ def train(config: VisualizationConfig, run_dir: Path) -> Trainer:
             if trainer.episode % CHECKPOINT_EPISODES == 0:
                 save()
     save()
-    files.close()
-    return trainer
 
 
 @contextmanager

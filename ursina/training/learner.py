@@ -23,6 +23,10 @@ from training.systems import System
 Array = NDArray[np.float64]
 
 
+class DivergedError(ArithmeticError):
+    """Learning left the numbers behind; the text says in a few words what is no longer finite."""
+
+
 @dataclass(frozen=True)
 class LearningParameters:
     """Constants of TD3 and of the exploration."""
@@ -107,6 +111,19 @@ class Learner:
         return self.td3._n_updates
 
     @property
+    def finite(self) -> bool:
+        """Whether all weights, those of the target networks too, and all that the optimizers keep are finite."""
+        optimizers = (self.td3.actor.optimizer, self.td3.critic.optimizer)
+        kept = (
+            value
+            for optimizer in optimizers
+            for entry in optimizer.state.values()
+            for value in entry.values()
+        )
+        tensors = [*self.td3.policy.state_dict().values(), *kept]
+        return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
+    @property
     def ready(self) -> bool:
         """Whether the buffer holds a batch."""
         return self.buffer.size() >= self.parameters.batch_size
@@ -144,12 +161,22 @@ class Learner:
         )
 
     def gradient_step(self) -> None:
-        """Train once: the critics, every second time the actor too; sets ``critic_loss``, ``actor_loss``."""
+        """Train once: the critics, every second time the actor too; sets ``critic_loss``, ``actor_loss``.
+
+        Raises
+        ------
+        DivergedError
+            If a loss is not finite; the weights may be lost then.
+        """
         with self._own_torch_rng():
             self.td3.train(gradient_steps=1, batch_size=self.parameters.batch_size)
         losses = self.td3.logger.name_to_value
         self.critic_loss = float(losses["train/critic_loss"])
         self.actor_loss = float(losses.get("train/actor_loss", self.actor_loss))
+        for name in ("critic", "actor"):
+            loss = float(losses.get(f"train/{name}_loss", 0.0))
+            if not np.isfinite(loss):
+                raise DivergedError(f"the {name}'s loss is {loss}")
 
     @contextmanager
     def _own_torch_rng(self) -> Iterator[None]:
@@ -183,14 +210,26 @@ class Learner:
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Continue from a :meth:`state_dict` of the same system and the same parameters."""
+        """Continue from a :meth:`state_dict` of the same system and the same parameters.
+
+        Raises
+        ------
+        ValueError
+            If weights are not finite, or sizes do not fit.
+        """
         networks = {name: torch.from_numpy(value.copy()) for name, value in saved["networks"].items()}
         self.td3.policy.load_state_dict(networks)
         _load_optimizer(self.td3.actor.optimizer, saved["actor_optimizer"])
         _load_optimizer(self.td3.critic.optimizer, saved["critic_optimizer"])
+        if not self.finite:
+            raise ValueError("its weights are not finite")
+        sizes = {len(saved["buffer"][name]) for name in _BUFFER_ARRAYS}
+        capacity = self.buffer.buffer_size
+        size = capacity if saved["buffer_full"] else saved["buffer_position"]
+        if sizes != {size} or not 0 <= saved["buffer_position"] < capacity:
+            raise ValueError("its replay buffer has impossible sizes")
         for name in _BUFFER_ARRAYS:
-            rows = saved["buffer"][name]
-            getattr(self.buffer, name)[: len(rows)] = rows
+            getattr(self.buffer, name)[:size] = saved["buffer"][name]
         self.buffer.pos = saved["buffer_position"]
         self.buffer.full = saved["buffer_full"]
         self.buffer.rng.bit_generator.state = saved["buffer_rng"]
@@ -234,6 +273,12 @@ def _optimizer_arrays(optimizer: torch.optim.Optimizer) -> dict[str, dict[str, N
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, arrays: dict[str, dict[str, NDArray[Any]]]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for i, entry in arrays.items():
+        parameter = parameters[int(i)]
+        shapes = {"step": (), "exp_avg": tuple(parameter.shape), "exp_avg_sq": tuple(parameter.shape)}
+        if {key: value.shape for key, value in entry.items()} != shapes:
+            raise ValueError("an optimizer's state does not fit its network")
     state = optimizer.state_dict()
     state["state"] = {
         int(i): {key: torch.from_numpy(value.copy()) for key, value in entry.items()}

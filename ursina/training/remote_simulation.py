@@ -41,13 +41,16 @@ class RemoteSimulation:
     system
         The system shown.
     failure
-        One line saying why the trainer stopped, None while it runs. The last picture stays; see :meth:`restart`.
+        One line saying why the trainer ended, None while it runs. The last picture stays; see :meth:`restart`.
+    stopped
+        One line saying why training stopped though its process and the swarm go on, None while it trains.
     """
 
     def __init__(self, config: VisualizationConfig, run_dir: Path | None = None) -> None:
         self.config = config
         self.system = SYSTEMS[config.system]
         self.failure: str | None = None
+        self.stopped: str | None = None
         self._run_dir = run_dir
         self._count = config.n_agents
         self._paused = False
@@ -112,13 +115,14 @@ class RemoteSimulation:
 
     def restart(self) -> None:
         """Start the trainer again after it stopped, from the newest checkpoint of the run if there is one."""
+        self._send("quit")
         self._end_process()
         self._frames.close()
         resume = self._run_dir is not None and self._run_dir.is_dir()
         self._frames = self._new_memory()
         self._fresh = True
         self._start(replace(self.config, n_agents=self._count, resume=resume))
-        self.failure = None
+        self.failure = self.stopped = None
 
     def close(self) -> None:
         """Have the trainer save and end, and release the shared memory. Safe to call twice."""
@@ -163,6 +167,7 @@ class RemoteSimulation:
                 self._counters["critic_queries"] = Counter(content["critic_queries"])
                 self._counters["critic_rows"] = Counter(content["critic_rows"])
                 self._training_steps = content["training_steps"]
+                self.stopped = content["stopped"]
         except (EOFError, OSError):
             self._process.join(timeout=1.0)
             self.failure = f"the training process ended (exit code {self._process.exitcode})"

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.checkpoint import PATTERN, newest_checkpoint, save_checkpoint, write_atomically
+from training.checkpoint import (
+    PATTERN,
+    CheckpointError,
+    delete_older,
+    newest_checkpoint,
+    one_line,
+    save_checkpoint,
+    write_atomically,
+)
 from training.frame_state import Mode
+from training.learner import DivergedError
+from training.run_lock import RunLock
 from training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 CHECKPOINT_EPISODES = 50
 """Episodes from one checkpoint to the next."""
+
+KEPT_CHECKPOINTS = 3
+"""Newest checkpoints that a long run keeps."""
+
+_LOAD_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class RunFiles:
@@ -36,7 +55,9 @@ class RunFiles:
     Raises
     ------
     ValueError
-        If a new run's folder holds checkpoints, or a resumed run's folder is missing.
+        If a new run's folder holds checkpoints, a resumed run's folder is missing, or another program uses it.
+    OSError
+        If the folder cannot be made or written.
     """
 
     def __init__(self, folder: Path, resume: bool) -> None:
@@ -44,14 +65,47 @@ class RunFiles:
             raise ValueError(f"run_dir {folder} does not exist, so there is nothing to resume")
         if not resume and any(folder.glob(PATTERN)):
             raise ValueError(f"run_dir {folder} holds a run; resume it or choose another folder")
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"run_dir {folder} is not a folder")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = RunLock(folder)
+        except OSError as error:
+            raise OSError(f"run_dir {folder} cannot be written: {error.strerror}") from None
         newest = newest_checkpoint(folder) if resume else None
         self.folder = folder
+        self._restored_file = newest[0] if newest else folder
         self.restored: dict[str, Any] | None = newest[1] if newest else None
-        self._saved_step = self.restored["trainer"]["total_steps"] if self.restored else -1
+        self._saved_step = -1
+        self._scalars: SummaryWriter | None = None
+
+    def restore(self, load: Callable[[dict[str, Any]], None]) -> None:
+        """Hand :attr:`restored` to ``load`` if there is one, and open the log of scalars where it left off.
+
+        Raises
+        ------
+        CheckpointError
+            If ``load`` cannot use it, for example because it is of another system; the folder is let go.
+        """
+        if self.restored is not None:
+            try:
+                load(self.restored)
+                self._saved_step = self.restored["trainer"]["total_steps"]
+            except _LOAD_ERRORS as error:
+                self._lock.release()
+                reason = f"{self._restored_file} cannot be resumed from: {one_line(error)}"
+                raise CheckpointError(reason) from error
+        self._scalars = self._open_scalars()
+
+    @property
+    def saved_step(self) -> int:
+        """Step of the newest checkpoint written or resumed from; −1 before any."""
+        return self._saved_step
+
+    def _open_scalars(self) -> SummaryWriter:
         from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
-        self._scalars = SummaryWriter(str(folder / "tensorboard"), purge_step=max(self._saved_step, 0) + 1)
+        return SummaryWriter(str(self.folder / "tensorboard"), purge_step=max(self._saved_step, 0) + 1)
 
     def episode_ended(self, trainer: Trainer) -> None:
         """Log the episode that has just ended, in steps of the training."""
@@ -69,11 +123,13 @@ class RunFiles:
             "calf/relax_rate": trainer.last_mode_rates[Mode.RELAX],
         }
         for name, value in scalars.items():
-            if np.isfinite(value):
+            if self._scalars is not None and np.isfinite(value):
                 self._scalars.add_scalar(name, value, trainer.total_steps)
 
     def save(self, trainer: Trainer, state: dict[str, Any]) -> None:
         """Write a checkpoint and the plot, unless the training's current step is saved already.
+
+        The newest checkpoints are kept, older ones deleted.
 
         Parameters
         ----------
@@ -81,18 +137,42 @@ class RunFiles:
             What the plot and the step are taken from.
         state
             The checkpoint; ``state["trainer"]`` is the trainer's.
+
+        Raises
+        ------
+        DivergedError
+            If weights are not finite: the last checkpoint that is good stays the newest.
+        OSError
+            If it cannot be written; earlier checkpoints stay.
         """
         if trainer.total_steps == self._saved_step:
             return
-        save_checkpoint(self.folder, trainer.total_steps, state)
+        if not trainer.learner.finite:
+            raise DivergedError("weights of the networks are not finite")
+        newest = save_checkpoint(self.folder, trainer.total_steps, state)
         self._saved_step = trainer.total_steps
-        self._scalars.flush()
+        delete_older(newest, KEPT_CHECKPOINTS)
+        if self._scalars is not None:
+            self._scalars.flush()
         if trainer.history.returns:
             write_atomically(self.folder / "rewards.png", reward_plot(trainer.history.returns))
 
     def close(self) -> None:
-        """Finish the TensorBoard log."""
-        self._scalars.close()
+        """Finish the TensorBoard log and let others have the folder. Safe to call twice."""
+        try:
+            if self._scalars is not None:
+                self._scalars.close()
+        finally:
+            self._scalars = None
+            self._lock.release()
+
+
+def stop_notice(error: DivergedError, trainer: Trainer, files: RunFiles | None) -> str:
+    """Say in one line why training stopped and what is left of it."""
+    text = f"training stopped at step {trainer.total_steps:,}: {error}"
+    if files is None:
+        return text
+    return f"{text}; {files.folder} keeps the checkpoint of step {files.saved_step:,}"
 
 
 def reward_plot(returns: list[float]) -> bytes:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from config.visualization_config import VisualizationConfig
 from training.calf import CalfParameters
+from training.checkpoint import check_fits, without_rows
 from training.frame_state import FrameState
-from training.run_files import CHECKPOINT_EPISODES, RunFiles
+from training.learner import DivergedError
+from training.run_files import CHECKPOINT_EPISODES, RunFiles, stop_notice
 from training.swarm import Swarm
 from training.systems import SYSTEMS
 from training.trainer import Trainer, Value
@@ -47,6 +49,11 @@ class Simulation:
     profiler
         Times the sections ``training``, ``swarm``, ``heatmap`` and ``hud_query`` (the critic's values for the HUD).
 
+    Attributes
+    ----------
+    stopped
+        One line saying why training stopped before its last episode, None while it goes on.
+
     Raises
     ------
     ValueError
@@ -67,6 +74,7 @@ class Simulation:
             config.n_agents,
             np.random.SeedSequence(config.seed, spawn_key=(1,)),
         )
+        self.stopped: str | None = None
         self._profiler: Profiler = profiler or _NoProfiler()
         self._grid_states = self.system.plane_states(grid_points(self.system.plane_extent, config.grid_size))
         self._paused = False
@@ -75,9 +83,9 @@ class Simulation:
         self._q_version = -1
         self._grid_critic = -1
         self._files = RunFiles(run_dir, config.resume) if run_dir is not None else None
-        if self._files is not None and self._files.restored is not None:
-            self._load_state_dict(self._files.restored)
-        else:
+        if self._files is not None:
+            self._files.restore(self._load_state_dict)
+        if self._files is None or self._files.restored is None:
             self._value = self.trainer.value()
         self._kept_episodes = self.trainer.episode
         self._training_respawned = self.trainer.respawned
@@ -86,7 +94,7 @@ class Simulation:
         self._frame = self._published()
         self._training_respawned = False
         self._shown = False
-        self._save()
+        self._save(self._files)
 
     @property
     def critic_queries(self) -> Mapping[str, int]:
@@ -100,8 +108,8 @@ class Simulation:
 
     @property
     def finished(self) -> bool:
-        """Whether all training episodes are over; the swarm goes on."""
-        return self.trainer.episode >= self.config.episodes
+        """Whether all training episodes are over, or training has stopped; the swarm goes on."""
+        return self.stopped is not None or self.trainer.episode >= self.config.episodes
 
     def next_frame(self) -> FrameState:
         """Advance one step and return the new frame state; while paused the last one again."""
@@ -137,16 +145,21 @@ class Simulation:
     def close(self) -> None:
         """Save a checkpoint and finish the run's files. Safe to call twice."""
         if self._files is not None:
-            self._save()
-            self._files.close()
-            self._files = None
+            files, self._files = self._files, None
+            try:
+                self._save(files)
+            finally:
+                files.close()
 
     def train_step(self) -> None:
         """Make one step of the trainer; does nothing once all episodes are over."""
         if self.finished:
             return
         with self._profiler.section("training"):
-            self.trainer.step()
+            try:
+                self.trainer.step()
+            except DivergedError as error:
+                self._stop(error, self._files)
         self._training_respawned |= self.trainer.respawned
 
     def swarm_step(self) -> FrameState:
@@ -180,11 +193,11 @@ class Simulation:
             self._episode_ended()
 
     def _episode_ended(self) -> None:
-        if self._files is None:
+        if self._files is None or self.stopped is not None:
             return
         self._files.episode_ended(self.trainer)
         if self.trainer.episode % CHECKPOINT_EPISODES == 0 or self.finished:
-            self._save()
+            self._save(self._files)
 
     def _evaluate_grid(self) -> None:
         """Value the plane's nodes in one batch, at the actor's actions or at zero."""
@@ -215,13 +228,23 @@ class Simulation:
 
     @property
     def _phase(self) -> str:
+        if self.stopped is not None:
+            return "stopped"
         if self.finished:
             return "finished"
         return "warm-up" if self.trainer.warming_up else "training"
 
-    def _save(self) -> None:
-        if self._files is not None:
-            self._files.save(self.trainer, self._state_dict())
+    def _save(self, files: RunFiles | None) -> None:
+        if files is None or self.stopped is not None:
+            return
+        try:
+            files.save(self.trainer, self._state_dict())
+        except DivergedError as error:
+            self._stop(error, files)
+
+    def _stop(self, error: DivergedError, files: RunFiles | None) -> None:
+        """Train no more and save no more; the swarm goes on, by the nominal policy where the actor is lost."""
+        self.stopped = stop_notice(error, self.trainer, files)
 
     def _state_dict(self) -> dict[str, Any]:
         return {
@@ -239,6 +262,7 @@ class Simulation:
         if "swarm" not in saved:  # trained without pictures
             self._value = self.trainer.value()
             return
+        check_fits(saved, self._example())
         self.swarm.load_state_dict(saved["swarm"])
         self.swarm.resize(self.config.n_agents)
         self._step = saved["step"]
@@ -247,6 +271,18 @@ class Simulation:
             self._q_grid = saved["q_grid"]
             self._q_version = saved["q_version"]
             self._grid_critic = saved["grid_critic"]
+
+    def _example(self) -> dict[str, Any]:
+        """Return what a saved state looks like, for any number of agents and any grid."""
+        grid = np.zeros((0, 0), np.float32)
+        rows = without_rows(self.swarm.state_dict())
+        numbers: dict[str, Any] = {
+            "step": 0,
+            "q_version": 0,
+            "grid_critic": 0,
+            "value": [0.0] * len(Value._fields),
+        }
+        return {"trainer": {}, "swarm": rows, "q_grid": grid, **numbers}
 
 
 def make_trainer(config: VisualizationConfig) -> Trainer:

@@ -83,9 +83,11 @@ class Swarm:
             modes = np.full(len(self), Mode.NOMINAL, np.uint8)
             return Selection(self.system.nominal_action(self.states), modes)
         proposed = self.learner.actions(self.states)
-        if self.policy == "td3":
-            return Selection(proposed, np.full(len(self), Mode.TD3, np.uint8))
         nominal = self.system.nominal_action(self.states)
+        if self.policy == "td3":
+            usable = np.isfinite(proposed.sum(axis=1))
+            modes = np.where(usable, Mode.TD3, Mode.NOMINAL).astype(np.uint8)
+            return Selection(np.where(usable[:, None], proposed, nominal), modes)
         return self.calf.select(self.states, proposed, nominal, self._critic, self.rng)
 
     def _critic(self, states: np.ndarray, actions: np.ndarray) -> np.ndarray:

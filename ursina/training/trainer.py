@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.calf import Calf, CalfParameters
+from training.checkpoint import check_fits
 from training.environment import SystemEnvironment
 from training.frame_state import Mode, TrainingStats
-from training.learner import Array, Learner, LearningParameters
+from training.learner import Array, DivergedError, Learner, LearningParameters
 from training.systems import System
 
 SUCCESS_WINDOW = 100
 """Finished episodes over which the success rate is taken."""
+
+MAX_REWARD = 1e30
+"""Largest magnitude of a reward; sums of scaled rewards are kept as float32."""
 
 
 class Value(NamedTuple):
@@ -121,10 +125,19 @@ class Trainer:
         """Make one environment step and, once the buffer holds a batch, one gradient step.
 
         Where the step ends an episode, the next one begins at once: ``state`` is its start then.
+
+        Raises
+        ------
+        DivergedError
+            If the state, the reward or a loss is no longer finite. There is no going on after that.
         """
         state = self.state
         self.action, self.mode = self._act(state)
         _, reward, terminated, truncated, info = self.environment.step(self.action)
+        if not (abs(reward) <= MAX_REWARD and np.isfinite(self.state).all()):
+            raise DivergedError(
+                f"the environment gave the reward {reward:g} and the state {self.state.tolist()}"
+            )
         self.learner.remember(state, self.action, reward, self.state, terminated, truncated)
         if self.learner.ready:
             self.learner.gradient_step()
@@ -231,15 +244,16 @@ class Trainer:
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Continue from a :meth:`state_dict`.
+        """Continue, with a new trainer, from a :meth:`state_dict`.
 
         Raises
         ------
         ValueError
-            If it was saved for another system.
+            If it was saved for another system or does not fit this one, or its weights are not finite.
         """
         if saved["system"] != self.system.name:
             raise ValueError(f"the checkpoint is of system {saved['system']}, not {self.system.name}")
+        check_fits(saved, self.state_dict())
         self.learner.load_state_dict(saved["learner"])
         self.calf.load_state_dict(saved["calf"])
         self.environment.load_state_dict(saved["environment"])

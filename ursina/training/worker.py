@@ -130,6 +130,7 @@ class Worker:
             "critic_queries": dict(simulation.critic_queries),
             "critic_rows": dict(simulation.critic_rows),
             "training_steps": simulation.trainer.total_steps,
+            "stopped": simulation.stopped,
         }
 
     def _on_paused(self, paused: bool) -> None:
