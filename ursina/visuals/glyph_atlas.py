@@ -7,10 +7,12 @@ it. The sheet also holds what rounds corners and softens the edges of lines.
 from __future__ import annotations
 
 import importlib.util
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,14 @@ CHARACTERS = (
 
 FONT_FILES: dict[Face, str] = {"text": "DejaVuSans.ttf", "title": "DejaVuSans-Bold.ttf"}
 
+BLANK = -1
+"""Number of a glyph that draws nothing."""
+
+_Cell = tuple[float, ...]
+"""Offset of a glyph's quad from the pen, its size, its corner in the sheet, two pixels each."""
+
+_SHIFT: dict[Align, float] = {"left": 0.0, "center": 0.5, "right": 1.0}
+
 _PROFILE = 32  # texels across a soft line
 _ATLAS_WIDTH = 512
 
@@ -57,6 +67,21 @@ class Run:
     color: Color
     face: Face = "text"
     align: Align = "left"
+
+
+class _Line(NamedTuple):
+    """The glyphs that a text draws, how far behind its start their pens stand, and its advance in pixels."""
+
+    numbers: array[int]
+    pens: array[int]
+    width: int
+
+
+class _Glyphs(dict[str, tuple[int, int]]):
+    """Number and advance by character; what cannot be written has those of the question mark."""
+
+    def __missing__(self, character: str) -> tuple[int, int]:
+        return self["?"]
 
 
 class GlyphAtlas:
@@ -88,30 +113,25 @@ class GlyphAtlas:
         self._sheet = _Sheet(_ATLAS_WIDTH)
         self._corner_cell = self._sheet.add(_corner_mask(corner_px))
         self._line_cell = self._sheet.add(_line_mask())
-        cells: list[tuple[float, ...]] = []
-        advances: list[int] = []
-        for font in fonts.values():
-            for character in CHARACTERS:
-                cell, advance = self._rasterise(font, character)
-                cells.append(cell)
-                advances.append(advance)
-        # (glyphs, 6): offset of the quad from the pen, its size, its corner in the sheet; all in pixels.
-        self._cells = np.array(cells, np.float32)
-        self._advances = np.array(advances, np.float32)
-        self._advance_of = {
-            face: dict(zip(CHARACTERS, advances[i * len(CHARACTERS) :], strict=False))
-            for i, face in enumerate(fonts)
+        cells = {
+            face: {character: self._rasterise(font, character) for character in CHARACTERS}
+            for face, font in fonts.items()
         }
-        self._first_of_face = {face: i * len(CHARACTERS) for i, face in enumerate(fonts)}
-        self._index = np.full(0x3000, CHARACTERS.index("?"), np.int64)
-        self._index[[ord(character) for character in CHARACTERS]] = np.arange(len(CHARACTERS))
         self._sheet_size = np.array([_ATLAS_WIDTH, self._sheet.height], np.float32)
+        self._glyphs: dict[Face, _Glyphs] = {face: _Glyphs() for face in fonts}
+        drawn: list[_Cell] = []
+        for face, glyphs in self._glyphs.items():
+            for character, (cell, advance) in cells[face].items():
+                glyphs[character] = (len(drawn) if cell else BLANK), advance
+                drawn += [cell] if cell else []
+        # Labels never change, and numbers often return.
+        self._layout = lru_cache(maxsize=512)(self._layout_afresh)
+        self._templates = self._quads_at_origin(np.array(drawn, np.float32))
         self.texture = _texture(self._sheet.image())
 
     def width(self, text: str, face: Face = "text") -> int:
         """Return the advance of a text in pixels."""
-        advances, unknown = self._advance_of[face], self._advance_of[face]["?"]
-        return sum(advances.get(character, unknown) for character in text)
+        return self._layout(text, face).width
 
     def fit(self, text: str, width: float, face: Face = "text") -> str:
         """Return the text, cut with an ellipsis where it is wider than ``width`` pixels."""
@@ -123,26 +143,22 @@ class GlyphAtlas:
 
     def runs(self, runs: Sequence[Run]) -> NDArray[np.void]:
         """Return (n, 4) :data:`VERTEX` quads of all glyphs of the runs, spaces left out."""
-        lengths = np.array([len(run.text) for run in runs], np.int64)
-        if lengths.sum() == 0:
-            return np.empty((0, 4), VERTEX)
-        owner = np.repeat(np.arange(len(runs)), lengths)
-        faces = np.array([self._first_of_face[run.face] for run in runs])
-        glyphs = self._glyphs("".join(run.text for run in runs)) + faces[owner]
-        advances = self._advances[glyphs]
-        ends = np.concatenate([[0.0], np.cumsum(advances)])
-        first = np.concatenate([[0], np.cumsum(lengths)])
-        widths = ends[first[1:]] - ends[first[:-1]]
-        shift = np.array([{"left": 0.0, "center": 0.5, "right": 1.0}[run.align] for run in runs])
-        starts = np.round(np.array([run.x for run in runs]) - shift * widths)
-        baselines = np.round([run.y for run in runs])
-        pens = np.stack([starts[owner] + ends[:-1] - ends[first[:-1]][owner], baselines[owner]], axis=1)
-        colors = np.array([run.color for run in runs], np.uint8)[owner]
-        cells = self._cells[glyphs]
-        drawn = cells[:, 2] > 0
-        return self._quads(
-            pens[drawn] + cells[drawn, :2], cells[drawn, 2:4], cells[drawn, 4:6], colors[drawn]
-        )
+        numbers, pens = array("q"), array("q")
+        counts: list[int] = []
+        starts: list[tuple[int, int]] = []
+        for run in runs:
+            line = self._layout(run.text, run.face)
+            numbers += line.numbers
+            pens += line.pens
+            counts.append(len(line.numbers))
+            starts.append((round(run.x - _SHIFT[run.align] * line.width), round(run.y)))
+        quads = self._templates[np.array(numbers, np.intp)]
+        if numbers:
+            places = np.array(starts, np.float32).repeat(counts, axis=0)
+            places[:, 0] += np.array(pens, np.float32)
+            quads["position"][..., :2] += places[:, None]
+            quads["color"] = np.array([run.color for run in runs], np.uint8).repeat(counts, axis=0)[:, None]
+        return quads
 
     def corners(self, x0: float, y0: float, x1: float, y1: float, color: Color) -> NDArray[np.void]:
         """Return the four rounded corners of a rectangle, (4, 4) quads."""
@@ -177,34 +193,34 @@ class GlyphAtlas:
         quads["color"] = color
         return quads
 
-    def _glyphs(self, text: str) -> NDArray[np.int64]:
-        points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-        return self._index[np.where(points < len(self._index), points, ord("?"))]
-
-    def _rasterise(self, font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[float, ...], int]:
+    def _rasterise(self, font: ImageFont.FreeTypeFont, character: str) -> tuple[_Cell | None, int]:
         left, top, right, bottom = font.getbbox(character, anchor="ls")
         advance = round(font.getlength(character))
         size = (int(right - left), int(bottom - top))
         if character.isspace() or min(size) <= 0:
-            return (0.0,) * 6, advance
+            return None, advance
         mask = Image.new("L", size, 0)
         ImageDraw.Draw(mask).text((-left, -top), character, fill=255, font=font, anchor="ls")
         u, v, _, _ = self._sheet.add(mask)
         return (left, top, *size, u, v), advance
 
-    def _quads(
-        self,
-        corner: NDArray[np.floating],
-        size: NDArray[np.floating],
-        texel: NDArray[np.floating],
-        colors: NDArray[np.uint8],
-    ) -> NDArray[np.void]:
-        """Return quads of ``size`` pixels at ``corner`` that show the sheet from ``texel`` on."""
-        quads = np.zeros((len(corner), 4), VERTEX)
-        offsets = np.array([(0, 0), (0, 1), (1, 1), (1, 0)], np.float32)[None] * size[:, None]
-        quads["position"][..., :2] = corner[:, None] + offsets
-        quads["uv"] = self._uv(texel[:, None] + offsets)
-        quads["color"] = colors[:, None]
+    def _layout_afresh(self, text: str, face: Face) -> _Line:
+        glyphs = self._glyphs[face]
+        numbers, pens, x = array("q"), array("q"), 0
+        for character in text:
+            number, advance = glyphs[character]
+            if number != BLANK:
+                numbers.append(number)
+                pens.append(x)
+            x += advance
+        return _Line(numbers, pens, x)
+
+    def _quads_at_origin(self, cells: NDArray[np.float32]) -> NDArray[np.void]:
+        """Return the (glyphs, 4) quads of cells for a pen at the origin, colourless."""
+        quads = np.zeros((len(cells), 4), VERTEX)
+        corners = np.array([(0, 0), (0, 1), (1, 1), (1, 0)], np.float32)[None] * cells[:, None, 2:4]
+        quads["position"][..., :2] = cells[:, None, :2] + corners
+        quads["uv"] = self._uv(cells[:, None, 4:6] + corners)
         return quads
 
     def _uv(self, texels: NDArray[np.floating]) -> NDArray[np.floating]:

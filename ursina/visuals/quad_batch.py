@@ -84,6 +84,8 @@ class QuadBatch:
     def set(self, layer: str, quads: bytes) -> None:
         """Replace a layer by quads, each four :data:`~visuals.glyph_atlas.VERTEX` records."""
         padded = quads + bytes(-len(quads) % _GRAIN)
+        if padded == self._layers.get(layer):
+            return  # often the areas behind a text that changed
         moved = len(padded) != len(self._layers.get(layer, b""))
         self._layers[layer] = padded
         if moved:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -58,27 +59,27 @@ class Measures:
         """Return design pixels in pixels of this picture, at least one."""
         return max(1, round(design * self.scale))
 
-    @property
+    @cached_property
     def margin(self) -> int:
         """From the picture's edge to a panel."""
         return self.px(10)
 
-    @property
+    @cached_property
     def padding(self) -> int:
         """From a panel's edge to its text."""
         return self.px(9)
 
-    @property
+    @cached_property
     def row(self) -> int:
         """From one line of text to the next."""
         return self.px(16)
 
-    @property
+    @cached_property
     def left_column(self) -> int:
         """Width of the panels of numbers."""
         return self.px(196)
 
-    @property
+    @cached_property
     def right_column(self) -> int:
         """Width of legend, table and timeline."""
         return self.px(252)
