@@ -50,6 +50,7 @@ from panda3d.core import load_prc_file_data
 load_prc_file_data("", "win-size 640 360")
 from direct.showbase.ShowBase import ShowBase
 from calf_gpu.palette import BACKGROUND
+from calf_gpu.trails import CASING_PX, CROWD
 from calf_gpu.view import SwarmView
 from scene_frames import bowl
 from training.systems import SYSTEMS
@@ -65,7 +66,9 @@ system = SYSTEMS["<system>"]
 
 def picture(decimation):
     view = SwarmView(base, system.plane_extent, AGENTS, LENGTH, agent_radius=0.027, trail_decimation=decimation)
-    view.trails.set_width(2.5 if decimation == 0 else 2.5 * 0.01**0.25)
+    if decimation:  # as narrow as thinned ones are in such a crowd
+        narrowing = (CROWD / AGENTS) ** 0.25
+        view.trails.root.set_shader_inputs(ribbon_width=2.5 * narrowing, ribbon_casing=CASING_PX * narrowing)
     view.show_critic(bowl(), 1)
     rng = np.random.default_rng(3)
     states = system.sample_start(AGENTS, rng)

@@ -1,0 +1,296 @@
+"""Measure how drawing and simulation grow with the number of agents, from 20 to 100,000.
+
+Each measurement runs in a process of its own. ``draw`` shows a swarm under the nominal policy with full trails at
+1280x720, HUD included, while nothing trains; ``simulate`` steps the swarm under CALF without drawing, with actor and
+critic. Rounds alternate through all numbers of agents, so that other load falls on all of them. Written are a JSON
+file and a chart of the medians with logarithmic axes.
+
+Examples
+--------
+::
+
+    python tools/benchmark_scale.py                         # three rounds, some minutes
+    python tools/benchmark_scale.py --quick                 # one round, up to 1,000 agents
+    python tools/benchmark_scale.py --agents 10000 --rounds 5 --threads 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
+
+import numpy as np  # noqa: E402
+import psutil  # noqa: E402
+
+from config.visualization_config import VisualizationConfig  # noqa: E402
+from utils.machine import describe_machine, resident_megabytes  # noqa: E402
+
+if TYPE_CHECKING:
+    from training.frame_state import FrameState
+    from training.systems import System
+
+SystemName = Literal["point_mass", "differential_drive"]
+
+AGENTS = (20, 100, 1_000, 10_000, 100_000)
+QUICK_AGENTS = (20, 1_000)
+TRAIL_LENGTH = 600
+SIZE = (1280, 720)
+MEASURED_S = 8.0
+"""Seconds that a measurement goes on, warm-up not counted."""
+LEAST, MOST = 5, 200
+"""Bounds on the frames or steps of a measurement."""
+OUTPUT = ROOT / "ursina" / "llm" / "stage_4" / "measurements" / "scale.json"
+
+LINES = (
+    ("draw", "frame_ms", "frame, ms", "#38BDF8"),
+    ("draw", "python_ms", "renderer's Python, ms", "#A3E635"),
+    ("simulate", "step_ms", "swarm step, ms", "#FB4F3A"),
+    ("draw", "rss_mb", "memory of the renderer, MB", "#8B98A9"),
+)
+"""Part, figure, label and colour of the chart's lines."""
+
+
+def nominal_frames(system: System, agents: int) -> Iterator[FrameState]:
+    """Yield frame states of a swarm under the nominal policy, on a made-up critic, for ever."""
+    from training.frame_state import FrameState
+
+    rng = np.random.default_rng(0)
+    states, steps = system.sample_start(agents + 1, rng), rng.integers(0, 500, agents + 1)
+    modes = rng.integers(0, 3, agents + 1).astype(np.uint8)
+    x, y = np.meshgrid(*[np.linspace(-3.5, 3.5, 21)] * 2)
+    q = -(1 + 2 * x**2 + 1.5 * y**2 + x * y + 3 * np.sin(1.5 * x) * np.cos(1.2 * y)).astype(np.float32)
+    step = 0
+    while True:
+        states, _, terminated, truncated = system.transition(states, system.nominal_action(states), steps)
+        ended = terminated | truncated
+        states[ended] = system.sample_start(int(ended.sum()), rng)
+        steps = np.where(ended, 0, steps + 1)
+        modes = np.where(rng.random(agents + 1) < 0.02, rng.integers(0, 3, agents + 1), modes).astype(
+            np.uint8
+        )
+        shown = states.astype(np.float32)
+        first = shown[0], int(modes[0]), bool(ended[0])
+        yield FrameState(step, q, 0, shown[1:], modes[1:], ended[1:], *first, _stats(step))
+        step += 1
+
+
+def measure_drawing(agents: int, length: int, system_name: SystemName) -> dict[str, Any]:
+    """Fill the trails, then draw frames; return frame times, Python times and bytes a frame."""
+    from calf_gpu.counters import FrameCounters
+    from training.systems import SYSTEMS
+    from training.visualizer import TrainingVisualizer
+    from utils.performance_profiler import PerformanceProfiler
+    from visuals.camera_controls import FlyCamera
+    from visuals.hud import Hud
+    from visuals.window import Window
+
+    window = Window(SIZE, offscreen=True, vsync=False)
+    camera = FlyCamera(window)
+    config = VisualizationConfig(system=system_name, n_agents=agents, trail_length=length, heights="gpu")
+    system = SYSTEMS[system_name]
+    shown = TrainingVisualizer(config, system, PerformanceProfiler(warmup=0), Hud(window.size))
+    frames = nominal_frames(system, agents)
+    for _ in range(length):
+        shown.show(next(frames))
+    camera.update(0.01)
+    counters = FrameCounters(window.app.win)
+    figures: dict[str, list[float]] = {"frame_ms": [], "cpu_ms": [], "python_ms": [], "upload_bytes": []}
+    for _ in range(3):  # buffers that are new in a frame are filled in the next
+        shown.show(next(frames))
+        window.draw()
+
+    def frame() -> None:
+        state = next(frames)
+        start, cpu = perf_counter(), process_time()
+        shown.show(state)
+        figures["python_ms"].append(1e3 * (process_time() - cpu))
+        window.draw()
+        figures["frame_ms"].append(1e3 * (perf_counter() - start))
+        figures["cpu_ms"].append(1e3 * (process_time() - cpu))
+        figures["upload_bytes"].append(float(counters.upload_bytes))
+
+    _repeat(frame)
+    return {
+        **{name: float(np.median(values)) for name, values in figures.items()},
+        "frame_ms_p95": float(np.percentile(figures["frame_ms"], 95)),
+        "frames": len(figures["frame_ms"]),
+        "rss_mb": resident_megabytes(),
+        "gl_renderer": window.app.win.get_gsg().get_driver_renderer(),
+    }
+
+
+def measure_simulation(agents: int, threads: int, system_name: SystemName) -> dict[str, Any]:
+    """Step the swarm under CALF; return times and rate, without training steps in between."""
+    import torch
+
+    from training.simulation import Simulation
+
+    simulation = Simulation(VisualizationConfig(system=system_name, n_agents=agents))
+    torch.set_num_threads(threads)
+    times: list[float] = []
+
+    def step() -> None:
+        start = perf_counter()
+        simulation.swarm_step()
+        times.append(1e3 * (perf_counter() - start))
+
+    for _ in range(3):
+        simulation.swarm_step()
+    _repeat(step)
+    middle = float(np.median(times))
+    return {
+        "step_ms": middle,
+        "step_ms_p95": float(np.percentile(times, 95)),
+        "steps_per_second": 1e3 / middle,
+        "rss_mb": resident_megabytes(),
+    }
+
+
+def trail_length(agents: int) -> int:
+    """Return :data:`TRAIL_LENGTH`, or what half of the free memory has room for: the ring and its mirror."""
+    return max(2, min(TRAIL_LENGTH, psutil.virtual_memory().available // 2 // (32 * (agents + 1)) - 1))
+
+
+def run_all(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure all numbers of agents in alternating rounds and return the content of the file."""
+    runs: list[dict[str, Any]] = []
+    for number in range(options.rounds):
+        for agents in options.agents if number % 2 == 0 else options.agents[::-1]:
+            for part in ("draw", "simulate"):
+                result = _measure_apart(part, agents, options)
+                runs.append({"part": part, "agents": agents, "round": number, **result})
+                time = result.get("frame_ms", result.get("step_ms"))
+                print(
+                    f"round {number + 1}: {part:8} {agents:7} agents {time:9.2f} ms",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    return {
+        "scale": 1,
+        "machine": describe_machine(),
+        "options": {name: getattr(options, name) for name in ("agents", "rounds", "threads", "system")},
+        "runs": runs,
+        "summary": summarize(runs),
+    }
+
+
+def summarize(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the medians over the rounds by part, number of agents and figure."""
+    summary: dict[str, dict[str, dict[str, float]]] = {}
+    for run in runs:
+        cell = summary.setdefault(run["part"], {}).setdefault(str(run["agents"]), {})
+        same = [other for other in runs if (other["part"], other["agents"]) == (run["part"], run["agents"])]
+        for name, value in run.items():
+            if isinstance(value, int | float) and name not in ("agents", "round"):
+                cell[name] = float(np.median([other[name] for other in same]))
+    return summary
+
+
+def draw_chart(summary: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
+    """Draw the medians over the number of agents, both axes logarithmic."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for part, name, label, color in LINES:
+        cells = sorted((int(agents), cell[name]) for agents, cell in summary.get(part, {}).items())
+        if cells:
+            axes.plot(*zip(*cells, strict=True), marker="o", label=label, color=color)
+    axes.set(xscale="log", yscale="log", xlabel="agents", title="Growth with the number of agents")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=120)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark, or one measurement of it; return the exit code."""
+    options = _parse(arguments)
+    if options.measure == "draw":
+        print(json.dumps(measure_drawing(options.agents[0], trail_length(options.agents[0]), options.system)))
+        return 0
+    if options.measure == "simulate":
+        print(json.dumps(measure_simulation(options.agents[0], options.threads, options.system)))
+        return 0
+    try:
+        content = run_all(options)
+    except RuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    chart = options.out.with_suffix(".png")
+    draw_chart(content["summary"], chart)
+    _print_table(content["summary"])
+    print(f"wrote {options.out}\nwrote {chart}")
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--agents", type=int, nargs="+", help="numbers of agents")
+    parser.add_argument("--rounds", type=int, help="rounds through all of them")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads of the simulation")
+    parser.add_argument(
+        "--system", choices=get_args(SystemName), default="point_mass", help="system that is shown"
+    )
+    parser.add_argument("--out", type=Path, default=OUTPUT, help="JSON file; the chart lies beside it")
+    parser.add_argument("--quick", action="store_true", help="one round with few agents")
+    parser.add_argument("--measure", choices=("draw", "simulate"), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    options.agents = options.agents or list(QUICK_AGENTS if options.quick else AGENTS)
+    options.rounds = options.rounds or (1 if options.quick else 3)
+    if min(options.agents) < 1 or options.rounds < 1 or options.threads < 1:
+        parser.error("--agents, --rounds and --threads accept integers from 1")
+    return options
+
+
+def _measure_apart(part: str, agents: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Run one measurement in a process of its own; raises RuntimeError with its last line if it fails."""
+    command = [sys.executable, str(Path(__file__)), "--measure", part, "--agents", str(agents)]
+    command += ["--threads", str(options.threads), "--system", options.system]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(f"{part} with {agents} agents: exit code {done.returncode}: {last}")
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+def _repeat(action: Callable[[], None]) -> None:
+    """Do something :data:`LEAST` to :data:`MOST` times, for about :data:`MEASURED_S`."""
+    end = perf_counter() + MEASURED_S
+    for number in range(MOST):
+        if number >= LEAST and perf_counter() > end:
+            return
+        action()
+
+
+def _print_table(summary: dict[str, dict[str, dict[str, float]]]) -> None:
+    for part, cells in summary.items():
+        for agents, cell in cells.items():
+            figures = "  ".join(f"{name} {value:.4g}" for name, value in cell.items())
+            print(f"{part:8} {agents:>7}  {figures}")
+
+
+def _stats(step: int) -> Any:
+    """Statistics that change, so that the HUD has something to write."""
+    from training.frame_state import TrainingStats
+
+    numbers = dict.fromkeys(TrainingStats.__dataclass_fields__, 1.0)
+    whole = {"episode": 0, "total_steps": step, "episode_length": step, "buffer_size": step}
+    return TrainingStats(**{**numbers, **whole, "kappa_coefficients": (0.01, 1000.0), "phase": "training"})  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
