@@ -31,6 +31,12 @@ MAX_BYTES = 256 << 20
 MAX_HEADER_BYTES = 4 << 20
 """Largest header that is read: names, types and shapes of the arrays, and the JSON values."""
 
+MAX_COUNT = 2**53
+"""Integers in a checkpoint are counts below it, but for the states of random generators."""
+
+MAX_STATE = 2**128
+"""Bound on the integers of a random generator's state (PCG64)."""
+
 _READ_ERRORS = (
     SafetensorError,
     OSError,
@@ -138,7 +144,8 @@ def check_fits(saved: Any, example: Any, name: str = "") -> None:
     ----------
     saved, example
         Dictionaries of arrays, JSON values and more such dictionaries. Keys, types of values, dtypes and shapes
-        must agree; an axis of length 0 in the example accepts any length, an empty dictionary any dictionary.
+        must agree, integers must be counts; an axis of length 0 in the example accepts any length, an empty
+        dictionary any dictionary.
 
     Raises
     ------
@@ -156,7 +163,9 @@ def check_fits(saved: Any, example: Any, name: str = "") -> None:
             size not in (0, given) for size, given in zip(example.shape, saved.shape, strict=True)
         ):
             raise CheckpointError(f"its array {name!r} has another type or shape than expected")
-    elif isinstance(example, list) and isinstance(saved, list) and len(saved) == len(example):
+    elif isinstance(example, list):
+        if not isinstance(saved, list) or len(saved) != len(example):
+            raise CheckpointError(f"its value {name!r} is not a list of {len(example)}")
         for value, expected in zip(saved, example, strict=True):
             check_fits(value, expected, name)
     elif isinstance(example, float) and isinstance(saved, int) and not isinstance(saved, bool):
@@ -165,6 +174,8 @@ def check_fits(saved: Any, example: Any, name: str = "") -> None:
         raise CheckpointError(
             f"its value {name!r} is of type {type(saved).__name__}, not {type(example).__name__}"
         )
+    elif isinstance(saved, int) and not 0 <= saved < (MAX_COUNT if example < MAX_COUNT else MAX_STATE):
+        raise CheckpointError(f"its value {name!r} is no number that counts anything")
 
 
 def without_rows(state: Any) -> Any:

@@ -1,0 +1,133 @@
+"""Numbers that run away: training stops with its reason, the swarm goes on, and no NaN is saved over anything."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from config.visualization_config import VisualizationConfig
+from training.checkpoint import PATTERN, CheckpointError, newest_checkpoint, save_checkpoint
+from training.frame_state import Mode
+from training.headless import train
+from training.learner import DivergedError
+from training.simulation import Simulation
+from training.systems import SYSTEMS
+
+
+def options(**values) -> VisualizationConfig:
+    return VisualizationConfig(**{"n_agents": 4, "grid_size": 7, "seed": 3, **values})
+
+
+def trained(folder, steps: int = 140, **values) -> Simulation:
+    """A simulation that has made gradient steps and saved them."""
+    simulation = Simulation(options(**values), folder)
+    for _ in range(steps):
+        simulation.next_frame()
+    assert simulation.trainer.learner.version > 0
+    simulation._save(simulation._files)
+    return simulation
+
+
+def spoil(parameters, value: float) -> None:
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.fill_(value)
+
+
+def finite(folder) -> int:
+    """Step of the newest checkpoint, all of whose weights must be finite."""
+    _, state = newest_checkpoint(folder)
+    for name, weights in state["trainer"]["learner"]["networks"].items():
+        assert np.isfinite(weights).all(), name
+    return state["trainer"]["total_steps"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+@pytest.mark.parametrize("part", ["actor", "critic", "critic_target"])
+def test_spoilt_networks_stop_training_and_not_the_swarm(tmp_path, part, value):
+    simulation = trained(tmp_path)
+    saved = finite(tmp_path)
+    # Of the actor the last layer's weights alone: tanh bounds what it gives.
+    network = getattr(simulation.trainer.learner.td3, part)
+    spoil(network.parameters(), value)
+    if part == "actor" and value == 1e30:
+        spoil(network.parameters(), float("nan"))
+    frames = [simulation.next_frame() for _ in range(12)]
+    assert simulation.stopped is not None
+    assert "\n" not in simulation.stopped
+    assert f"{tmp_path} keeps the checkpoint of step {saved}" in simulation.stopped
+    assert frames[-1].stats.phase == "stopped"
+    assert frames[-1].stats.total_steps == frames[-2].stats.total_steps
+    for frame in frames:
+        assert np.isfinite(frame.states).all()
+        assert np.isfinite(frame.training_state).all()
+    assert not np.array_equal(frames[-1].states, frames[-2].states)
+    simulation.close()
+    assert finite(tmp_path) == saved
+    assert len(list(tmp_path.glob(PATTERN))) == 2
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("policy", ["calf", "td3"])
+def test_broken_actor_is_left_to_the_nominal_policy(policy):
+    simulation = Simulation(options(swarm_policy=policy))
+    spoil(simulation.trainer.learner.td3.actor.parameters(), float("nan"))
+    for _ in range(5):
+        simulation.swarm.step()
+    assert (simulation.swarm.modes == Mode.NOMINAL).all()
+    assert np.isfinite(simulation.swarm.states).all()
+
+
+@pytest.mark.parametrize("reward", [float("nan"), float("inf"), -1e300, 1e30])
+def test_exploding_rewards_stop_training(tmp_path, monkeypatch, reward):
+    simulation = trained(tmp_path)
+    saved = finite(tmp_path)
+    system = SYSTEMS["point_mass"]
+    monkeypatch.setattr(type(system), "reward", lambda self, *arguments: np.full(len(arguments[0]), reward))
+    for _ in range(400):
+        simulation.next_frame()
+        if simulation.stopped:
+            break
+    assert simulation.stopped is not None
+    simulation.close()
+    assert finite(tmp_path) == saved
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    simulation = trained(tmp_path)
+    saved = finite(tmp_path)
+    simulation.next_frame()
+    spoil(simulation.trainer.learner.td3.critic_target.parameters(), float("nan"))  # no loss tells of it yet
+    simulation.close()
+    assert "weights of the networks are not finite" in simulation.stopped
+    assert finite(tmp_path) == saved
+
+
+def test_checkpoints_with_weights_that_are_not_finite_are_refused(tmp_path):
+    simulation = trained(tmp_path)
+    simulation.close()
+    _, state = newest_checkpoint(tmp_path)
+    next(iter(state["trainer"]["learner"]["networks"].values()))[:] = np.nan
+    save_checkpoint(tmp_path, 10**6, state)
+    with pytest.raises(CheckpointError, match="its weights are not finite"):
+        Simulation(options(resume=True), tmp_path)
+
+
+def test_training_without_pictures_ends_with_the_reason(tmp_path, monkeypatch):
+    system = SYSTEMS["point_mass"]
+    calls = 0
+
+    def reward(self, states, *rest):
+        nonlocal calls
+        calls += 1
+        return np.full(len(states), np.nan if calls > 50 else -1.0)
+
+    monkeypatch.setattr(type(system), "reward", reward)
+    with pytest.raises(
+        DivergedError, match=r"training stopped at step 50: .* keeps the checkpoint of step 0"
+    ):
+        train(options(), tmp_path)
+    assert finite(tmp_path) == 0
+    with pytest.raises(DivergedError):  # the folder was let go
+        train(options(resume=True), tmp_path)
