@@ -1,4 +1,4 @@
-"""Measure the variants of the program against each other.
+r"""Measure the variants of the program against each other.
 
 Every variant runs as a user would run it, in its own process, offscreen, with the same seed. Within a round
 the variants alternate for each number of agents, and each round starts with another variant, so that other
@@ -13,9 +13,26 @@ Examples
 --------
 ::
 
-    python tools/benchmark.py                                  # everything: takes an hour or more
+    python tools/benchmark.py                                  # everything: takes hours
     python tools/benchmark.py --quick                          # three variants, 5 and 20 agents, one round
     python tools/benchmark.py --variants baseline gpu --agents 20 --rounds 5 --frames 600
+
+The measurements of the report, on a quiet machine with 2 cores some 20 minutes in all (in ``$M`` =
+``ursina/llm/stage_4/measurements``; the report reads every ``benchmark*.json`` there)::
+
+    python tools/benchmark.py --variants baseline default gpu default_process gpu_process --agents 20 \
+        --rounds 5 --frames 400 --out $M/benchmark.json                                         # 10 minutes
+    python tools/benchmark.py --variants baseline heights trails stats --agents 20 \
+        --rounds 1 --frames 400 --out $M/benchmark_ablation.json                                # 4 minutes
+    python tools/benchmark.py --variants baseline default gpu --agents 3 5 10 30 50 100 \
+        --rounds 1 --frames 80 --out $M/benchmark_agents.json                                   # 5 minutes
+    python tools/benchmark.py --variants default gpu gpu_process --agents 30 50 \
+        --rounds 2 --frames 400 --out $M/benchmark_many.json                                    # 3 minutes
+    python tools/benchmark.py --variants gpu --agents 1000 --rounds 2 --frames 5000 \
+        --extra=--trail-style=line --out $M/benchmark_thousand.json                             # 2 minutes
+    python tools/performance_report.py
+
+A baseline of 1,000 agents takes seconds a frame and is left out.
 """
 
 from __future__ import annotations
@@ -225,7 +242,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--variants", nargs="+", choices=VARIANTS, metavar="NAME", help=f"of {', '.join(VARIANTS)}")
     add("--agents", nargs="+", type=_positive, metavar="N", help=f"default {AGENTS}")
     add("--rounds", type=_positive, help="default 3")
-    add("--frames", type=_positive, help="frames counted in a run, default 300")
+    add(
+        "--frames",
+        type=_positive,
+        help="frames counted in a run, default 300; fewer above 100 agents, in proportion",
+    )
     add("--quick", action="store_true", help="3 variants, 5 and 20 agents, 1 round, 100 frames")
     add("--size", default="1280x720", metavar="WxH")
     add("--seed", type=int, default=0)

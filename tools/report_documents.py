@@ -226,8 +226,9 @@ def _failures(measured: Measurements) -> str:
 def _notes() -> str:
     return (
         "FPS is frames over time, FPS p5 that of the 95th percentile of frame time; CPU % counts all threads, "
-        "100 being one core, and CPU ms/frame is the same as time; sections are means of self time and `other` is the "
-        "rest of the mean frame; spread is the slowest over the fastest round.\n\n"
+        "100 being one core, CPU ms/frame is the same as time, and both leave out a training process; sections are "
+        "means of self time and `other` is the rest of the mean frame; spread is the slowest over the fastest "
+        "round.\n\n"
         "Critic queries are calls, whatever the number of rows in them. Those for the picture value the landscape's "
         "grid and the HUD's numbers; all others are the algorithm's own (choosing and checking the actions of the "
         "training agent and of the swarm, in one batch each) and would be made without a picture too, so that "

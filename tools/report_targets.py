@@ -51,7 +51,7 @@ def judge(measured: Measurements) -> list[Verdict]:
     measured_variants = {variant for variant, _ in measured.cells}
     for variant in ("default", "gpu", *(v for v in IN_PROCESS if v in measured_variants)):
         verdicts += [_thirty(measured, variant), _fifty(measured, variant)]
-    return verdicts
+    return [*verdicts, _thousand(measured)]
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -126,6 +126,20 @@ def _fifty(measured: Measurements, variant: str) -> Verdict:
         f"{change(NO_LOSS)} at worst",
         "not measured" if ratio is None else change(ratio),
         None if ratio is None else ratio >= NO_LOSS,
+    )
+
+
+def _thousand(measured: Measurements) -> Verdict:
+    time = measured.median(("gpu", 1000), "frame_ms")
+    baseline = measured.median((REFERENCE, AGENTS), "frame_ms")
+    return Verdict(
+        "thousand_agents",
+        f"Frame time, ms, 1,000 agents against {AGENTS}",
+        "gpu",
+        number(baseline),
+        "below the baseline's",
+        number(time) if time is not None and baseline is not None else "not measured",
+        time < baseline if time is not None and baseline is not None else None,
     )
 
 
