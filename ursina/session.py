@@ -72,7 +72,7 @@ class Session:
         self._stopped: str | None = None
         self._agents = config.n_agents
         self._hud = Hud(
-            window.size, timeline_interval=1 if config.stats == "every_frame" else config.text_interval
+            window.size, timeline_interval=1 if config.stats == "every_frame" else config.q_stats_interval
         )
         self._camera = FlyCamera(window)
         window.on_resize(self._hud.resize)

@@ -180,7 +180,7 @@ class VisualizationConfig:
     """Frames between evaluations of the Q-grid while the critic changes."""
 
     q_stats_interval: int = 10
-    """Frames between evaluations of the HUD's Q-values with cached stats."""
+    """Frames between evaluations of the HUD's Q-values, and between drawings of the chart of Q†, with cached stats."""
 
     text_interval: int = 5
     """Frames between updates of the HUD's text with cached stats."""

@@ -52,7 +52,7 @@ class Timeline:
     def _store(self, step: int, q_certified: float) -> None:
         if step < self._newest or step - self._newest >= WINDOW:
             self._values[:] = np.nan
-        else:
+        elif step > self._newest + 1:
             skipped = np.arange(self._newest + 1, step) % WINDOW
             self._values[skipped] = self._values[self._newest % WINDOW]
         self._values[step % WINDOW] = q_certified if math.isfinite(q_certified) else math.nan
