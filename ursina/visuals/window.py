@@ -182,7 +182,8 @@ def _settings(offscreen: bool, core_profile: bool, vsync: bool) -> str:
         f"window-title {TITLE}",
         "notify-level-display error",
         "notify-level-glxdisplay error",
-        "notify-level-egldisplay error",
+        "notify-level-egldisplay fatal",  # our own line says that there is no OpenGL
+        "notify-level-ShowBase error",
         "notify-level-pgraph error",
         "notify-level-device fatal",  # containers have no /dev/input
         "print-pipe-types 0",
