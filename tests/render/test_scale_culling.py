@@ -37,6 +37,7 @@ def test_agents_at_the_edge_of_the_picture_are_what_they_are_in_a_larger_one(off
     records[:, :2] = rng.uniform(-4, 4, (400, 2))
     records[:, 2] = rng.uniform(-3, 3, 400)
     records[:, 3] = rng.integers(0, 3, 400)
+    q = rng.uniform(-4, -1, (5, 5)).astype(np.float32)
     pictures = []
     for size in (120, 240):
         target = offscreen(size, size)
@@ -47,11 +48,11 @@ def test_agents_at_the_edge_of_the_picture_are_what_they_are_in_a_larger_one(off
         )
         target.buffer.set_clear_color((0.5, 0.5, 0.5, 1.0))  # shadows show
         grid = QGrid(EXTENT)
-        grid.set(rng.uniform(-4, -1, (5, 5)).astype(np.float32) if not pictures else q, 1)
-        q = grid.values.copy()
+        grid.set(q, 1)
         grid.set_range(1.0, 16.0)
         agents = Agents(grid, len(records), shape, 0.25, window=target.buffer)
         agents.root.reparent_to(target.scene)
+        agents.root.set_sz(4.0)  # steep: many stand with the foot of their height's line outside
         agents.update(records)
         target.render()
         pictures.append(target.render()[..., :3].astype(int))
