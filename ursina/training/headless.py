@@ -54,7 +54,7 @@ def _train(config: VisualizationConfig, trainer: Trainer, files: RunFiles) -> No
     save()
     with (
         _interruption() as interrupted,
-        tqdm(total=config.episodes, initial=trainer.episode, unit="ep") as bar,
+        tqdm(total=config.episodes, initial=trainer.episode, unit="ep", disable=None) as bar,
     ):
         while trainer.episode < config.episodes and not interrupted:
             trainer.step()

@@ -1,0 +1,261 @@
+"""The program among lost resources: no OpenGL, no shaders, no room, another program, kills and many changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config.visualization_config import VisualizationConfig
+from offscreen import ROOT, run_script
+from training.checkpoint import PATTERN, load_checkpoint, newest_checkpoint
+from training.run_lock import RunLock
+from training.simulation import Simulation
+
+SMALL = ["--offscreen", "--size", "320x180", "--training", "inline", "--n-agents", "2", "--frames", "3"]
+
+
+def run(folder: Path, *args: str, root: Path = ROOT, limit: int = 0, **variables: str):
+    """Run the program with no display; ``limit`` is the largest file in bytes that it may write."""
+    kept = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    start = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))" if limit else ""
+    begin = f"import sys, runpy; {start}\nsys.argv[:] = sys.argv[1:]\n"
+    begin += "sys.path[0] = __import__('os').path.dirname(sys.argv[0])\n"
+    begin += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    return subprocess.run(
+        [sys.executable, "-c", begin, str(root / "ursina" / "main.py"), *args],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(root), **variables},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def assert_one_line(done, code: int, text: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert text in done.stderr
+
+
+def test_without_opengl_it_says_so(tmp_path):
+    done = run(tmp_path, *SMALL, __EGL_VENDOR_LIBRARY_FILENAMES="/nowhere", LIBGL_DRIVERS_PATH="/nowhere")
+    if done.returncode == 0:
+        pytest.skip("this machine's OpenGL does not come through these variables")
+    assert_one_line(done, 1, "no OpenGL offscreen buffer can be opened")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_opengl_gets_the_picture_without_shaders(tmp_path):
+    old = {"MESA_GL_VERSION_OVERRIDE": "2.1", "MESA_GLSL_VERSION_OVERRIDE": "120"}
+    done = run(tmp_path, *SMALL, "--gpu-heights", "--run-dir", "run", **old)
+    assert done.returncode == 0, done.stderr
+    assert "run/preview.png" in done.stdout
+
+
+@pytest.mark.parametrize("training", ["inline", "process"])
+def test_missing_shaders_are_one_line(tmp_path, training):
+    for name in ("ursina", "calf_gpu"):
+        shutil.copytree(ROOT / name, tmp_path / "copy" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    args = [*SMALL, "--training", training, "--run-dir", "run"]
+    assert_one_line(run(tmp_path, *args, root=tmp_path / "copy"), 1, "cannot read shader file")
+
+
+@pytest.mark.parametrize("args", [["--no-render"], SMALL, [*SMALL, "--training", "process"]])
+def test_a_file_in_place_of_the_run_folder(tmp_path, args):
+    (tmp_path / "run").write_text("mine")
+    assert_one_line(run(tmp_path, *args, "--run-dir", "run"), 1, "run_dir run is not a folder")
+    assert (tmp_path / "run").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_folder_in_use_is_refused_and_left_alone(tmp_path):
+    lock = RunLock(tmp_path)
+    done = run(tmp_path, "--no-render", "--run-dir", ".")
+    lock.release()
+    assert_one_line(done, 1, "in use by another program")
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX's")
+def test_no_room_for_a_checkpoint_is_one_line_and_earlier_ones_stay(tmp_path):
+    assert run(tmp_path, *SMALL, "--run-dir", "run").returncode == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "run").glob(PATTERN)}
+    done = run(tmp_path, *SMALL, "--run-dir", "run", "--resume", limit=20_000)
+    assert_one_line(done, 1, "cannot be written")
+    assert {path: path.read_bytes() for path in (tmp_path / "run").glob(PATTERN)} == before
+    assert not list((tmp_path / "run").glob(".*.tmp"))
+
+
+def test_a_hostile_checkpoint_is_one_line(tmp_path):
+    (tmp_path / "run").mkdir()
+    Simulation(VisualizationConfig(n_agents=2), tmp_path / "run").close()
+    args = ["--resume", "--run-dir", "run", "--system", "differential_drive"]
+    assert_one_line(run(tmp_path, "--no-render", *args), 1, "cannot be resumed from")
+
+
+CHANGES = """
+import gc, json
+import psutil
+from config.visualization_config import VisualizationConfig
+from scene_frames import make_frame
+from training.systems import SYSTEMS
+from utils.performance_profiler import PerformanceProfiler
+from visuals.window import Window
+window = Window((640, 360), offscreen=True, vsync=False)
+from visuals.hud import Hud
+from visuals.swarm_scene import SwarmScene
+import numpy as np
+config = VisualizationConfig(n_agents=3, trail_length=20, heights="HEIGHTS")
+scene = SwarmScene(config, SYSTEMS["point_mass"], PerformanceProfiler(warmup=0))
+hud = Hud(window.size)
+window.on_resize(hud.resize)
+sizes = [(1, 1), (64, 64), (640, 360), (1280, 720), (333, 777)]
+
+def change(number):
+    window.app.win.set_size(*sizes[number % len(sizes)])
+    window._resized()
+    count = 2 + number % 40
+    hud.set_block("run", [("Agents", str(count))] * (1 + number % 5))
+    scene.show(make_frame(number, np.zeros((count, 2))))
+    window.step()  # the engine drops unused states, and the textures in them, in a task
+    window.draw()
+
+def count():
+    gc.collect()
+    for _ in range(30):
+        window.step()
+        window.draw()
+    prepared = window.app.win.get_gsg().get_prepared_objects()
+    return {
+        "nodes": window.app.render.find_all_matches("**").get_num_paths(),
+        "ui": window.app.aspect2d.get_top().find_all_matches("**").get_num_paths(),
+        "textures": prepared.get_num_prepared_textures(),
+        "vertex buffers": prepared.get_num_prepared_vertex_buffers(),
+        "index buffers": prepared.get_num_prepared_index_buffers(),
+        "rss": psutil.Process().memory_info().rss,
+    }
+
+for number in range(80):
+    change(number)
+before = count()
+for number in range(80, 80 + CYCLES):
+    change(number)
+print(json.dumps([before, count()]))
+"""
+
+
+def changes(cycles: int, heights: str) -> None:
+    done = run_script(CHANGES.replace("CYCLES", str(cycles)).replace("HEIGHTS", heights), timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
+    before, after = json.loads(done.stdout.splitlines()[-1])
+    assert after.pop("rss") - before.pop("rss") < 40e6
+    for name, number in before.items():
+        assert after[name] <= number + 2, (name, before, after)
+
+
+@pytest.mark.parametrize("heights", ["gpu", "numpy"])
+def test_changes_of_size_and_agents_leave_nothing_behind(heights):
+    changes(80, heights)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("heights", ["gpu", "numpy"])
+def test_500_changes_of_size_and_agents_leave_nothing_behind(heights):
+    changes(520, heights)
+
+
+WRITER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from config.visualization_config import VisualizationConfig
+from training.simulation import Simulation
+folder = Path(sys.argv[2])
+simulation = Simulation(VisualizationConfig(n_agents=3, grid_size=5, seed=5, resume=folder.exists()), folder)
+print("ready", flush=True)
+while True:
+    for _ in range(10):
+        simulation.next_frame()
+    simulation._save(simulation._files)
+"""
+
+
+def future(path: Path, folder: Path, steps: int = 15) -> str:
+    """Hash of the steps that follow a checkpoint, in a folder of its own."""
+    folder.mkdir()
+    shutil.copy(path, folder)
+    config = VisualizationConfig(n_agents=3, grid_size=5, seed=5, resume=True)
+    simulation = Simulation(config, folder)
+    digest = hashlib.sha256()
+    for _ in range(steps):
+        frame = simulation.next_frame()
+        for array in (frame.states, frame.modes, frame.q_grid, frame.training_state):
+            digest.update(array.tobytes())
+        digest.update(repr(frame.stats).encode())
+    simulation.close()
+    shutil.rmtree(folder)
+    return digest.hexdigest()
+
+
+def uninterrupted(steps: int, folder: Path) -> dict[int, str]:
+    """Hash of the weights of one run without any kill, every ten steps."""
+    simulation = Simulation(VisualizationConfig(n_agents=3, grid_size=5, seed=5), folder)
+    hashes = {}
+    simulation.next_frame()
+    for step in range(1, steps + 1):
+        simulation.next_frame()
+        hashes[step] = weights(simulation.trainer.state_dict())
+    simulation.close()
+    return hashes
+
+
+def weights(trainer: dict) -> str:
+    digest = hashlib.sha256(np.asarray(trainer["environment"]["state"]).tobytes())
+    for name in sorted(trainer["learner"]["networks"]):
+        digest.update(trainer["learner"]["networks"][name].tobytes())
+    return digest.hexdigest()
+
+
+def kills(number: int, tmp_path: Path) -> None:
+    folder, rng, step = tmp_path / "run", np.random.default_rng(number), -1
+    found = {}
+    for k in range(number):
+        command = [sys.executable, "-c", WRITER, str(ROOT / "ursina"), str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(rng.uniform(0.0, 0.4))
+            os.kill(process.pid, signal.SIGKILL)
+        path, state = newest_checkpoint(folder)
+        assert path == max(folder.glob(PATTERN))  # nothing incomplete had to be skipped
+        assert state["trainer"]["total_steps"] >= step  # never further back than the last one
+        step = state["trainer"]["total_steps"]
+        found[step] = weights(load_checkpoint(path)["trainer"])
+        if k == number - 1:
+            assert future(path, tmp_path / "a") == future(path, tmp_path / "b")
+    assert step > 0
+    expected = uninterrupted(min(step, 400), tmp_path / "whole")
+    for step, digest in found.items():
+        assert step == 0 or step not in expected or digest == expected[step]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_killed_runs_go_on_as_if_nothing_had_happened(tmp_path):
+    kills(3, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_200_killed_runs_go_on_as_if_nothing_had_happened(tmp_path):
+    kills(200, tmp_path)
