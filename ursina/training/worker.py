@@ -17,6 +17,9 @@ from training.shared_frames import SharedFrames, SharedLayout
 MAX_BACKLOG_S = 0.25
 """Swarm steps owed for longer than this are dropped: after a stall the swarm goes on, it does not race."""
 
+MAX_LEAD_S = 0.02
+"""Computing time by which the swarm may be ahead of training: a large swarm gets half of the time, not all."""
+
 REPORT_INTERVAL_S = 0.1
 """Seconds between two reports of the critic counters."""
 
@@ -40,10 +43,13 @@ def run_worker(
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches the whole group; the renderer tells us to quit
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
     try:
-        Worker(config, run_dir, memory_name, layout, commands).run()
+        worker = Worker(config, run_dir, memory_name, layout, commands)
+        if hasattr(os, "nice"):
+            os.nice(
+                NICENESS
+            )  # from here on; a start that yielded to frames would take long to show the first
+        worker.run()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the renderer is gone; the checkpoint is written
     except (ValueError, OSError, RuntimeError) as error:
@@ -76,6 +82,7 @@ class Worker:
         self._paused = False
         self._running = True
         self._next_swarm = time.monotonic()
+        self._lead = 0.0  # seconds that the swarm has computed longer than training
         self._next_report = 0.0
 
     def run(self) -> None:
@@ -85,8 +92,8 @@ class Worker:
             import_compiler_aside()
             while self._running:
                 self._obey(self._patience())
-                if not self._paused:
-                    self._simulation.train_step()
+                if self._running and not self._paused:
+                    self._train()
                     self._swarm_steps_due()
                     self._simulation.keep_episode()
                 self._report()
@@ -109,14 +116,22 @@ class Worker:
             getattr(self, f"_on_{word}")(*values)
             patience = 0.0
 
+    def _train(self) -> None:
+        start = time.monotonic()
+        self._simulation.train_step()
+        lead = self._lead - (time.monotonic() - start)
+        self._lead = 0.0 if self._simulation.finished else max(lead, 0.0)
+
     def _swarm_steps_due(self) -> None:
         if self._interval is None:
             return
         now = time.monotonic()
         self._next_swarm = max(self._next_swarm, now - MAX_BACKLOG_S)
-        while self._next_swarm <= now:
+        while self._next_swarm <= now and self._lead < MAX_LEAD_S:
+            start = time.monotonic()
             self._frames.publish(self._simulation.swarm_step())
             self._next_swarm += self._interval
+            self._lead += time.monotonic() - start
 
     def _report(self) -> None:
         now = time.monotonic()
