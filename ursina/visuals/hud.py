@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from panda3d.core import NodePath
+from panda3d.core import NodePath, Texture
 
 from visuals import theme
 from visuals.drawing import Drawing, Rect, TextBox
@@ -72,6 +72,7 @@ class Hud:
         self._drawings: dict[str, Drawing] = {}
         self._pixels = PixelRoot(parent, *size)
         self.root = self._pixels.node
+        self._atlas_texture: Texture | None = None
         self._areas = QuadBatch(self.root, order=50)
         self._details = QuadBatch(self.root, order=51)
         self.resize(*size)
@@ -85,8 +86,12 @@ class Hud:
         self._drawings.clear()
         if not self._measures.readable:
             return
+        if self._atlas_texture is not None:  # cached states of the engine keep it alive for long
+            self._atlas_texture.release_all()
+            self._atlas_texture.clear()
         px = self._measures.px
         self._atlas = GlyphAtlas(text_px=px(12), title_px=px(10), corner_px=px(5))
+        self._atlas_texture = self._atlas.texture
         self._details.set_texture(self._atlas.texture)
         self._draw_all()
 
