@@ -10,7 +10,7 @@ Arrays go in, three draw calls come out; nothing here knows about reinforcement 
     view = SwarmView(base, extent=(-3, 3, -3, 3), n=100, trail_length=300)
     axis = np.linspace(-3, 3, 31)
     view.show_critic(-(axis**2 + axis[:, None] ** 2), version=1)
-    points = np.random.default_rng(0).uniform(-3, 3, (100, 2))
+    points = np.random.default_rng(0).uniform(-2, 2, (100, 2))
     base.cam.set_pos(4, -10, 8), base.cam.look_at(0, 0, 0), base.disable_mouse()
     for _ in range(1000):
         points += 0.01 * np.stack([points[:, 1], -2 * points[:, 0] - points[:, 1]], axis=1)

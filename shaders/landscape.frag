@@ -4,6 +4,7 @@
 // in units of their lines' distance, and what can be told by one clamp is.
 
 #include "include/lines.glsl"
+#include "include/palette.glsl"
 
 in vec2 cells;                  // plane coordinates in units of the grid spacing
 in float level;                 // Q in units of the contour step
@@ -20,7 +21,6 @@ uniform vec4 goal;              // centre, 1 / 2r, r / 2, in cells
 out vec4 fragment_color;
 
 #ifdef OVERLAY
-const vec3 BOUNDARY_COLOR = vec3(1.0, 0.98, 0.92);
 const vec3 HATCH_COLOR = vec3(0.20, 0.21, 0.24);
 const float HATCHES = 7.0;      // stripes per plane unit along an axis
 
@@ -75,9 +75,10 @@ void main() {
     color += light;
 #ifdef OVERLAY
     float boundary = abs(level - certificate.w / contour_step) / levels;
-    float glow = clamp(1.0 - boundary / 7.0, 0.0, 1.0);
-    float line = max(clamp(1.75 - boundary, 0.0, 1.0), 0.30 * glow * glow) * clamp(levels * 700.0, 0.0, face_on);
-    color = mix(color, BOUNDARY_COLOR, usable * line);
+    float shown = usable * clamp(levels * 700.0, 0.0, face_on);
+    // In the colour of the agent whose certificate it is, cased in dark to stand out on yellow ground too.
+    color *= 1.0 - 0.65 * shown * clamp(0.5 * (5.0 - boundary), 0.0, 1.0);
+    color = mix(color, HIGHLIGHT_COLOR, shown * clamp(2.0 - boundary, 0.0, 1.0));
 #endif
     fragment_color = vec4(color, 1.0);
 }

@@ -41,6 +41,10 @@ DISPLAY_PURPOSES = ("grid", "hud")
 """Why the picture asks the critic; training and the swarm's checks would ask without a picture too."""
 
 
+YIELD_S = 0.03
+"""Pause after each frame while a trainer starts again beside it: importing torch needs the cores too."""
+
+
 class SessionError(RuntimeError):
     """The run cannot start; the text is one line for the user."""
 
@@ -134,8 +138,15 @@ class Session:
             return False
         if time.monotonic() > self._notice_ends:
             self._notify("paused: P goes on" if self._paused else None)
+        if getattr(self._source, "starting", False):
+            self._notify("starting the training process again", seconds=0.0)
+            time.sleep(YIELD_S)
         if number == 1:
             self._visualizer.scene.root.show()
+            if self._config.resume:
+                print(
+                    f"resumed {self._run_dir} at step {state.stats.total_steps}, episode {state.stats.episode}"
+                )
         self._visualizer.show(state)
         with self._profiler.section("ui"):
             self._hud.timeline.push(state.stats.total_steps, state.stats.q_certified)
@@ -219,7 +230,6 @@ class Session:
         broken = getattr(self._source, "failure", None) or self._stopped
         if broken is not None and hasattr(self._source, "restart"):
             self._source.restart()
-            self._notify(None)
 
     def _toggle_table(self) -> None:
         if self._profiler.toggle_table() and self._meters is None:
@@ -230,6 +240,7 @@ class Session:
             return
         if not self._profiler.frames:
             self._notify("nothing was measured yet: F2 or --profile starts the profiler", NOTICE_S)
+            print("nothing was measured: the first frames are warm-up and do not count", file=sys.stderr)
             return
         for written in self._profiler.write(path):
             print(f"wrote {written}")

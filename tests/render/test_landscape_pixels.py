@@ -6,6 +6,7 @@ import pytest
 from calf_gpu.colormap import DEFAULT_COLORS, lookup_texture
 from calf_gpu.heights import normalise, sample_grid
 from calf_gpu.landscape import Landscape, mesh_indices
+from calf_gpu.palette import HIGHLIGHT_COLOR
 from calf_gpu.qgrid import QGrid
 from offscreen import look_down, plane_points
 
@@ -110,24 +111,24 @@ def test_hatching_is_exactly_where_the_certificate_fails(top):
     assert np.percentile(stripes, 90) - np.percentile(stripes, 10) > 80  # hatched, not just dimmed
 
 
-def test_boundary_is_a_bright_line_of_constant_width_where_q_passes_it(top):
+def test_boundary_is_a_cased_line_of_constant_width_where_q_passes_it(top):
     q = valley()
     part = bare(landscape(q))
     part.root.reparent_to(top.scene)
     part.set_contour_step(2.5)  # must not matter
     part.set_certificate(1e6, 0.0, (0.0, 1e6), 1.0)  # nothing fails
     part.show_overlay(True)
-    plain = brightness(top.render())
+    plain = top.render()
     part.set_certificate(-6.0, 0.5, (0.0, 1e6), 1.0)
-    bright = brightness(top.render()) - plain
+    lined = top.render()
     where = plane_points(top, HALF).reshape(-1, 2)
-    away = np.abs(sample_grid(q.astype(float), EXTENT, where).reshape(400, 400) + 5.5)
-    slope = np.hypot(*np.gradient(sample_grid(q.astype(float), EXTENT, where).reshape(400, 400)))
-    pixels = away / slope
-    full = 3 * 255 - plain.mean()
-    assert (bright[pixels < 0.5] > 0.7 * full).all()
-    assert (np.abs(bright)[pixels > 9] < 6).all()
-    assert (bright[(pixels > 2.5) & (pixels < 9)] < 0.4 * full).all()
+    values = sample_grid(q.astype(float), EXTENT, where).reshape(400, 400)
+    pixels = np.abs(values + 5.5) / np.hypot(*np.gradient(values))
+    off_color = np.abs(lined[..., :3] - 255.0 * np.array(HIGHLIGHT_COLOR)).max(axis=-1)
+    darker = brightness(lined) / np.maximum(brightness(plain), 1)
+    assert (off_color[pixels < 0.5] < 20).all()
+    assert (darker[(pixels > 2.4) & (pixels < 2.9)] < 0.7).all()
+    assert (np.abs(brightness(lined) - brightness(plain))[pixels > 6.5] < 6).all()
 
 
 def test_grid_lines_lie_on_multiples_of_the_spacing(top):

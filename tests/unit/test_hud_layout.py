@@ -28,7 +28,7 @@ ROWS = {
         ("Nominal", "–"),
     ],
     "q": [(label, WIDE) for label in ("Q(s, a)", "Q†", "Q − Q†", "ν̄", "Q least", "Q greatest")],
-    "kappa": [(label, WIDE) for label in ("‖s‖", "κ low", "−Q(s, a)", "κ up", "Valid")],
+    "kappa": [(label, WIDE) for label in ("‖s‖", "κ low", "−Q(s, a)", "κ up", "Within κ")],
     "frame": [("Frame", "123.4 ms"), ("Rate", "8 fps"), ("Heights", "gpu"), ("Trails", "per agent")],
 }
 TABLE = [("frame", "123.45 ms  p95 234.56  8.1 fps")] + [(f"section {i}", "1.23 ms  10 %") for i in range(40)]

@@ -146,3 +146,20 @@ def test_any_command_line_is_read_or_refused_in_one_line(words):
         assert str(error)
     else:
         assert isinstance(config, VisualizationConfig)
+
+
+def test_shorthands_may_stand_in_the_file(tmp_path):
+    file = tmp_path / "calf.toml"
+    file.write_text("gpu-heights = true\nbaseline = false\n")
+    assert parse_options(["--config", str(file)]).heights == "gpu"
+    assert parse_options(["--config", str(file), "--heights", "loop"]).heights == "loop"
+    file.write_text("baseline = true\n")
+    config = parse_options(["--config", str(file)])
+    assert (config.heights, config.trails, config.stats) == ("loop", "per_agent", "every_frame")
+    for text, reason in (
+        ("baseline = 1", "accepts true or false"),
+        ("baseline = true\ngpu_heights = true", "exclude"),
+    ):
+        file.write_text(text)
+        with pytest.raises(UsageError, match=reason):
+            parse_options(["--config", str(file)])

@@ -70,7 +70,7 @@ def test_every_statistic_is_shown():
     assert rows["Mode"] == "nominal"
     assert rows["Q − Q†"] == "−4.7000"
     assert (rows["Q least"], rows["Q greatest"]) == ("−4.50", "−1.00")
-    assert rows["Valid"] == "yes"
+    assert rows["Within κ"] == "yes"
     values = " ".join(rows.values())
     shown = ["710", "−128.50", "71", "−90.00", "40.0 %", "0.500", "7.1000", "28.6000", "0.4700", "50.0 %"]
     shown += ["30.0 %", "20.0 %", "−24.7000", "−20.0000", "0.0100", "2.2000", "0.0500", "24.7000", "4,904.0"]
@@ -79,14 +79,14 @@ def test_every_statistic_is_shown():
 
 def test_bounds_that_fail_are_called_out():
     frame = make_frame(0, np.zeros((2, 2)))
-    assert all_rows(replace(frame, stats=make_stats(kappa_low=25.0)))["Valid"] == "no"
+    assert all_rows(replace(frame, stats=make_stats(kappa_low=25.0)))["Within κ"] == "no"
 
 
 def test_what_does_not_exist_yet_is_a_dash():
     nan = math.nan
     stats = make_stats(mean_reward_10=nan, critic_loss=nan, q_value=nan, q_certified=nan, success_rate=nan)
     rows = all_rows(replace(make_frame(0, np.zeros((2, 2))), stats=stats))
-    for label in ("Mean of 10", "Success", "Critic loss", "Q(s, a)", "Q†", "Q − Q†", "−Q(s, a)", "Valid"):
+    for label in ("Mean of 10", "Success", "Critic loss", "Q(s, a)", "Q†", "Q − Q†", "−Q(s, a)", "Within κ"):
         assert rows[label] == NONE
 
 

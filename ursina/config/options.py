@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,12 @@ from tyro.conf import FlagCreatePairsOff
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from config.visualization_config import OptionError, VisualizationConfig
+
+SHORTHANDS: dict[str, dict[str, str]] = {
+    "gpu_heights": {"heights": "gpu"},
+    "baseline": {"heights": "loop", "trails": "per_agent", "stats": "every_frame", "training": "inline"},
+}
+"""Fields that a flag of its own stands for."""
 
 MAX_FILE_BYTES = 1 << 20
 """Largest configuration file that is read."""
@@ -46,7 +52,7 @@ class _CommandLine(VisualizationConfig):
     """Short for --heights gpu."""
 
     baseline: FlagCreatePairsOff[bool] = False
-    """Short for --heights loop --trails per_agent --stats every_frame: the program before optimization."""
+    """Short for --heights loop --trails per_agent --stats every_frame --training inline: before optimization."""
 
     def __post_init__(self) -> None:
         """Accept anything here."""
@@ -76,7 +82,7 @@ def parse_options(args: Sequence[str]) -> VisualizationConfig:
     if unknown:
         raise UsageError(_about_unknown(unknown[0], args))
     names = [field.name for field in dataclasses.fields(VisualizationConfig)]
-    values = {name: getattr(given, name) for name in names} | _shorthands(given)
+    values = {name: getattr(given, name) for name in names} | _shorthands(vars(given))
     try:
         return VisualizationConfig(**values)
     except OptionError as error:
@@ -103,6 +109,11 @@ def read_config_file(path: Path) -> dict[str, Any]:
         reason = " ".join(str(error).split())
         raise UsageError(f"--config {path}: not a TOML file: {reason}") from None
     options = {key.replace("-", "_"): value for key, value in table.items()}
+    short = {name: options.pop(name) for name in SHORTHANDS if name in options}
+    for name, value in short.items():
+        if not isinstance(value, bool):
+            raise UsageError(f"--config {path}: {name} accepts true or false, got {value!r:.60}")
+    options = _shorthands(short) | options
     known = {field.name for field in dataclasses.fields(VisualizationConfig)}
     for key in options:
         if key not in known:
@@ -125,13 +136,12 @@ def _defaults(sources: _Sources) -> VisualizationConfig:
         raise UsageError(f"--config {sources.config}: {error}") from None
 
 
-def _shorthands(given: _CommandLine) -> dict[str, str]:
-    """Return the fields that ``--gpu-heights`` and ``--baseline`` stand for."""
-    if given.gpu_heights and given.baseline:
-        raise UsageError("--gpu-heights and --baseline exclude each other")
-    if given.baseline:
-        return {"heights": "loop", "trails": "per_agent", "stats": "every_frame", "training": "inline"}
-    return {"heights": "gpu"} if given.gpu_heights else {}
+def _shorthands(given: Mapping[str, bool]) -> dict[str, str]:
+    """Return the fields that the shorthands given as true stand for."""
+    chosen = [name for name in SHORTHANDS if given.get(name)]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(map(_flag, chosen))} exclude each other")
+    return SHORTHANDS[chosen[0]] if chosen else {}
 
 
 def _about_unknown(word: str, args: Sequence[str]) -> str:
@@ -141,7 +151,7 @@ def _about_unknown(word: str, args: Sequence[str]) -> str:
     )
     if flag is not None:  # tyro splits --flag=word and keeps the flag
         return f"{flag} accepts no value, got {word!r}; write {flag} or --no-{flag[2:]}"
-    return f"{word} is not an option; --help lists them"
+    return f"{word if word.isprintable() else repr(word)} is not an option; --help lists them"
 
 
 def _parse(kind: type, default: Any, args: Sequence[str]) -> tuple[Any, list[str]]:

@@ -63,6 +63,11 @@ class RemoteSimulation:
         self._start(config)
 
     @property
+    def starting(self) -> bool:
+        """Whether the trainer is being started and has shown nothing yet."""
+        return self._fresh and self.failure is None
+
+    @property
     def critic_queries(self) -> Mapping[str, int]:
         """Calls of the critic by purpose, as of a tenth of a second ago."""
         return self._counters["critic_queries"]
@@ -129,6 +134,8 @@ class RemoteSimulation:
         if self._closed:
             return
         self._closed = True
+        if self._fresh:
+            self._process.kill()  # still starting: there is nothing to save and no need to wait
         self._send("quit")
         self._end_process()
         self._frames.close()

@@ -81,7 +81,7 @@ def kappa_rows(frame: FrameState) -> Rows:
         ("κ low", number(stats.kappa_low, 4)),
         ("−Q(s, a)", number(-stats.q_value, 4)),
         ("κ up", number(stats.kappa_up, 1)),
-        ("Valid", ("yes" if stats.kappa_valid else "no") if isfinite(stats.q_value) else NONE),
+        ("Within κ", ("yes" if stats.kappa_valid else "no") if isfinite(stats.q_value) else NONE),
     ]
 
 

@@ -115,7 +115,8 @@ class TrainingVisualizer:
     def _make_stats(self) -> StatsCache:
         """Return the HUD's blocks with how long each may be kept."""
         cached = self._config.stats == "cached"
-        text = self._config.text_interval if cached else 1
+        # Captured pictures are looked at one by one: all their numbers are of the same step.
+        text = self._config.text_interval if cached and self._config.capture is None else 1
         slow = self._config.profiler_interval if cached else 1
         stats = StatsCache(EVENTS)
         add = partial(stats.add, interval=text, events=("episode", "exact"))

@@ -18,8 +18,6 @@ RULE: Color = (0x8B, 0x98, 0xA9, 52)
 KEY: Color = (0x8B, 0x98, 0xA9, 46)
 DARK: Color = (0x0B, 0x0F, 0x17, 255)
 WARNING: Color = (0xFB, 0xBF, 0x24, 255)
-CERTIFICATE: Color = (255, 250, 235, 255)
-"""The live boundary Q = Q† + ν̄ on the landscape, and the Q† timeline that it moves with."""
 
 
 def _bytes(rgb: np.ndarray) -> Color:
@@ -29,6 +27,8 @@ def _bytes(rgb: np.ndarray) -> Color:
 
 MODES: dict[str, Color] = {name: _bytes(rgb) for name, rgb in zip(MODE_NAMES, MODE_COLORS, strict=True)}
 HIGHLIGHT: Color = _bytes(HIGHLIGHT_COLOR)
+CERTIFICATE = HIGHLIGHT
+"""The live boundary Q = Q† + ν̄ on the landscape and the Q† timeline: the training agent's own."""
 
 DESIGN_SIZE = (1280, 720)
 """Picture for which the measures below are pixels; other sizes scale them."""
