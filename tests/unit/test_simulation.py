@@ -214,7 +214,7 @@ def test_profiler_sees_the_sections():
 
     run(Simulation(options(q_grid_interval=10), profiler=Profiler()), 151)
     assert entered["training"] == entered["swarm"] == 150
-    assert 15 <= entered["ui"] < 20  # every ten steps and at episode starts
+    assert 15 <= entered["hud_query"] < 20  # every ten steps and at episode starts
     assert 0 < entered["heatmap"] <= 15
 
 
