@@ -10,13 +10,14 @@ Examples
 
     python tools/compare_frames.py before.png after.png
     python tools/compare_frames.py captured/a captured/b --json diff.json --html diff.html
-    python tools/compare_frames.py --run="--baseline" --run="--gpu-heights" --frames 300 --seed 0 --every 10
+    python tools/compare_frames.py --run "--baseline" --run "--gpu-heights" --frames 300 --seed 0 --every 10
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib.util
 import json
 import math
 import sys
@@ -170,7 +171,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="OPTIONS",
-        help="options of a run, twice: --run='--baseline'",
+        help="options of a run, twice: --run '--baseline'",
     )
     add("--frames", type=_count, default=300, metavar="F", help="frame states of the runs, default 300")
     add("--every", type=_count, default=1, metavar="K", help="compare every K-th frame of the runs")
@@ -185,10 +186,27 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--html", type=Path, metavar="FILE")
     add("--html-frames", type=_count, default=20, metavar="N", help="worst frames shown as pictures")
     add("--magnify", type=_count, default=8, metavar="TIMES", help="factor of the difference shown")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     if not ((len(options.paths) == 2 and not options.run) or (len(options.run) == 2 and not options.paths)):
         parser.error("needs two files, two folders, or --run twice")
     return options
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Join ``--run`` and its value, which argparse would take for an option of its own."""
+    joined: list[str] = []
+    for argument in map(str, arguments):
+        if joined and joined[-1] == "--run":
+            joined[-1] = f"--run={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _missing_libraries(with_flip: bool) -> list[str]:
+    """Return the libraries that a comparison needs and that are not installed."""
+    needed = {"skimage": "scikit-image"} | ({"flip_evaluator": "flip-evaluator"} if with_flip else {})
+    return [name for module, name in needed.items() if importlib.util.find_spec(module) is None]
 
 
 def _count(text: str) -> int:
@@ -202,6 +220,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Compare and return the exit code."""
     options = parse(arguments)
     limits = {name: getattr(options, name) for name in LIMITS}
+    if missing := _missing_libraries(not options.no_flip):
+        print(f"needs {' and '.join(missing)}: python -m pip install -e '.[dev]'", file=sys.stderr)
+        return 2
     tell = _progress if sys.stderr.isatty() else lambda text: None
     result = Result()
     with tempfile.TemporaryDirectory(prefix="calf-frames-") as folder:

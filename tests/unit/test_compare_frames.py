@@ -256,7 +256,7 @@ def test_runs_that_simulate_different_things_are_refused(capsys):
 
 
 def test_options_a_run_does_not_have_are_refused(capsys):
-    code, _, (line,) = run(capsys, "--run=--baseline", "--run=--gpu-hights")
+    code, _, (line,) = run(capsys, "--run", "--baseline", "--run", "--gpu-hights")
     assert code == 2
     assert "--gpu-hights" in line
 
