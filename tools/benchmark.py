@@ -54,6 +54,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
 
+from tools import benchmark_scale  # noqa: E402
 from tools.benchmark_data import BENCHMARK_SCHEMA, DataError, check_profile, load_json, summarize  # noqa: E402
 from utils.machine import describe_machine  # noqa: E402
 
@@ -239,6 +240,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options; mistakes end in one line and exit code 2."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     add = parser.add_argument
+    add(
+        "--scale",
+        action="store_true",
+        help="growth from 20 to 100,000 agents instead; --scale --help tells more",
+    )
     add("--variants", nargs="+", choices=VARIANTS, metavar="NAME", help=f"of {', '.join(VARIANTS)}")
     add("--agents", nargs="+", type=_positive, metavar="N", help=f"default {AGENTS}")
     add("--rounds", type=_positive, help="default 3")
@@ -271,7 +277,11 @@ def _positive(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return 0, or 1 if the training or some run failed."""
-    options = parse(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if "--scale" in words:
+        words.remove("--scale")
+        return benchmark_scale.main(words)
+    options = parse(words)
     with tempfile.TemporaryDirectory(prefix="calf-benchmark-") as folder:
         try:
             if options.episodes:

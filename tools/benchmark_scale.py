@@ -9,9 +9,9 @@ Examples
 --------
 ::
 
-    python tools/benchmark_scale.py                         # three rounds, some minutes
-    python tools/benchmark_scale.py --quick                 # one round, up to 1,000 agents
-    python tools/benchmark_scale.py --agents 10000 --rounds 5 --threads 2
+    python tools/benchmark.py --scale                # three rounds, some minutes
+    python tools/benchmark.py --scale --quick        # one round, up to 1,000 agents
+    python tools/benchmark.py --scale --agents 10000 --rounds 5 --threads 2
 """
 
 from __future__ import annotations
