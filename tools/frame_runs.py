@@ -6,7 +6,6 @@ then shows the recording in a process of its own (Panda3D allows one window a pr
 
 from __future__ import annotations
 
-import pickle
 import shlex
 import subprocess
 import sys
@@ -61,7 +60,7 @@ def capture_runs(runs: Sequence[str], frames: int, every: int, seed: int, base: 
     configs = [read_options(options, seed) for options in runs]
     check_agreement(configs)
     base.mkdir(parents=True, exist_ok=True)
-    recording = base / "recording.pickle"
+    recording = base / "recording.npz"
     record(configs[0], frames, recording)
     folders = (base / "a", base / "b")
     for options, folder in zip(runs, folders, strict=True):
@@ -90,13 +89,14 @@ def check_agreement(configs: Sequence[VisualizationConfig]) -> None:
 
 
 def record(config: VisualizationConfig, frames: int, path: Path) -> None:
-    """Simulate ``frames`` frames and write their states; the file is for :func:`replay`, in this program only."""
+    """Simulate ``frames`` frames and write their states."""
+    from training.recording import save_recording
     from training.simulation import Simulation
 
     simulation = Simulation(config)
     states = [simulation.next_frame() for _ in range(frames)]
     simulation.close()
-    path.write_bytes(pickle.dumps(states))
+    save_recording(path, states)
 
 
 def _show(recording: Path, options: str, seed: int, every: int, folder: Path) -> None:

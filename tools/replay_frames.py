@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import pickle
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
 from config.visualization_config import VisualizationConfig  # noqa: E402
 from tools.frame_runs import read_options  # noqa: E402
 from training.frame_state import FrameState  # noqa: E402
+from training.recording import load_recording  # noqa: E402
 from training.systems import SYSTEMS, System  # noqa: E402
 
 
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=1)
     options = parser.parse_args(arguments)
-    states = pickle.loads(options.recording.read_bytes())
+    states = load_recording(options.recording)
     config = dataclasses.replace(
         read_options(options.options, options.seed),
         frames=len(states),

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import pickle
 import re
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL import Image
 
 from tools import compare_frames, frame_runs
 from tools.frame_metrics import FrameError, compare, magnified_difference, read_frame
+from training.recording import load_recording
 
 FRAMES = st.shared(st.tuples(st.integers(7, 12), st.integers(7, 12)), key="size").flatmap(
     lambda size: arrays.arrays(np.uint8, (*size, 3))
@@ -266,7 +266,7 @@ def test_both_runs_show_one_recording(tmp_path, monkeypatch, capsys):
     shown = []
 
     def show(recording, options, seed, every, folder):
-        states = pickle.loads(recording.read_bytes())
+        states = load_recording(recording)
         shown.append((options, seed, every, [state.step for state in states]))
         for state in states[::every]:
             level = np.uint8(255 * (0.5 + 0.5 * np.tanh(state.states[:, :2].sum())))
@@ -288,7 +288,7 @@ def test_both_runs_show_one_recording(tmp_path, monkeypatch, capsys):
 def test_the_seed_decides_the_recording(tmp_path):
     def states(seed):
         frame_runs.record(frame_runs.read_options("--n-agents 4", seed), 3, tmp_path / "recording")
-        return np.array([state.states for state in pickle.loads((tmp_path / "recording").read_bytes())])
+        return np.array([state.states for state in load_recording(tmp_path / "recording")])
 
     assert np.array_equal(states(1), states(1))
     assert not np.array_equal(states(1), states(2))
