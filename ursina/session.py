@@ -9,18 +9,18 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 from ursina import Entity
 
-from calf_gpu.counters import FrameCounters
-from calf_gpu.gpu_timer import GpuTimer
 from config.visualization_config import RANGES, VisualizationConfig
+from utils.meters import Meters
 from utils.performance_profiler import PerformanceProfiler
 from visuals.camera_controls import FlyCamera
 from visuals.capture import FrameCapture
 from visuals.hud import Hud
+from visuals.shader_reload import ShaderReload
 from visuals.window import Window
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ WAITING_S = 0.03
 
 NOTICE_S = 4.0
 """How long a passing notice stays."""
-
-DISPLAY_PURPOSES = ("grid", "hud")
-"""Why the picture asks the critic; training and the swarm's checks would ask without a picture too."""
 
 
 YIELD_S = 0.03
@@ -290,67 +287,3 @@ class Session:
             self._source.close()
         finally:
             self._window.close()
-
-
-class Meters:
-    """Feeds the profiler what is counted outside it: draw calls, bytes, critic queries, GPU time."""
-
-    def __init__(
-        self, window: Window, profiler: PerformanceProfiler, source: Simulation | RemoteSimulation
-    ) -> None:
-        self._profiler = profiler
-        self._source = source
-        self._counters = FrameCounters(window.app.win, window.app.cam)
-        self._timer = GpuTimer(window.app.win)
-        self._critic = self._critic_totals()
-
-    def count(self) -> None:
-        """Report the frame that has just been drawn."""
-        totals = self._critic_totals()
-        for name, total in totals.items():
-            self._profiler.count(name, total - self._critic[name])
-        self._critic = totals
-        self._profiler.count("draw_calls", self._counters.draw_calls)
-        self._profiler.count("world_draw_calls", self._counters.world_draw_calls)
-        self._profiler.count("upload_bytes", self._counters.upload_bytes)
-        for milliseconds in self._timer.take():
-            self._profiler.add_gpu_time(milliseconds)
-
-    def _critic_totals(self) -> dict[str, int]:
-        """Return calls of the critic and rows in them so far, and the calls that only the picture needs."""
-        queries = self._source.critic_queries
-        return {
-            "critic_queries": sum(queries.values()),
-            "critic_queries_display": sum(queries.get(purpose, 0) for purpose in DISPLAY_PURPOSES),
-            "critic_rows": sum(self._source.critic_rows.values()),
-        }
-
-
-class ShaderReload:
-    """Reloads shaders when their files change and shows what is wrong with them."""
-
-    def __init__(self, window: Window, hud: Hud, programs: Any) -> None:
-        from calf_gpu.hot_reload import ShaderReloader
-        from calf_gpu.programs import shaders_dir
-        from utils.shader_watcher import ShaderWatcher
-
-        self._hud = hud
-        self._reloader = ShaderReloader(window.app.win, programs)
-        self._watcher = ShaderWatcher(shaders_dir())
-        self._shown: list[str] = []
-
-    def step(self) -> None:
-        """Take in edits; call once a frame."""
-        if self._watcher.changed():
-            self._reloader.reload()
-        self._reloader.step()
-        errors = self._reloader.errors
-        if errors != self._shown:
-            self._shown = errors
-            self._hud.message(errors[0] if errors else None)
-            for error in errors:
-                print(error, file=sys.stderr)
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._watcher.close()
