@@ -106,11 +106,11 @@ def tick(value: float) -> str:
 
 
 def _range(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return what the value axis shows: never an empty range."""
+    """Return what the value axis shows: never an empty range, and a wide one around a constant."""
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
-    least = max(1e-6, 1e-3 * max(abs(low), abs(high)))
+    least = max(1e-6, (0.1 if low == high else 1e-3) * max(abs(low), abs(high)))
     missing = max(0.0, least - (high - low)) / 2.0
     return low - missing, high + missing
 
