@@ -6,9 +6,10 @@ one, a recording); anything that consumes them can show it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,23 @@ class TrainingStats:
     kappa_up: float
     kappa_coefficients: tuple[float, float]
     phase: str
+
+    def to_json(self) -> str:
+        """Return the numbers as JSON text, for :meth:`from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If the text holds anything else.
+        """
+        values = json.loads(text)
+        values["kappa_coefficients"] = tuple(values["kappa_coefficients"])
+        return cls(**values)
 
     @property
     def kappa_valid(self) -> bool:
@@ -125,8 +143,8 @@ class FrameState:
 class FrameSource(Protocol):
     """Whatever yields frame states: training in this process, in another one, or a recording."""
 
-    def next_frame(self) -> FrameState:
-        """Return the state to show now; advances the simulation unless it is paused."""
+    def next_frame(self) -> FrameState | None:
+        """Return the state to show now, advancing the simulation unless paused; None while it is still starting."""
 
     def set_paused(self, paused: bool) -> None:
         """Stop or continue the simulation; while paused ``next_frame`` returns the last state again."""

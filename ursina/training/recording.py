@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +34,7 @@ def save_recording(path: Path, frames: Sequence[FrameState]) -> None:
     content |= {name: np.array([getattr(frame, name) for frame in frames]) for name in NUMBERS}
     content["grid_versions"] = np.array([version for version, _ in versions])
     content["grids"] = np.stack([grid for _, grid in versions])
-    content["stats"] = np.array([json.dumps(asdict(frame.stats)) for frame in frames])
+    content["stats"] = np.array([frame.stats.to_json() for frame in frames])
     with path.open("wb") as file:
         np.savez(file, **content)  # type: ignore[arg-type]
 
@@ -58,6 +56,5 @@ def load_recording(path: Path) -> list[FrameState]:
 def _frame(content: Mapping[str, NDArray[Any]], grids: Mapping[int, NDArray[Any]], index: int) -> FrameState:
     arrays = {name: content[name][index] for name in ARRAYS}
     numbers = {name: content[name][index].item() for name in NUMBERS}
-    stats = json.loads(str(content["stats"][index]))
-    stats["kappa_coefficients"] = tuple(stats["kappa_coefficients"])
-    return FrameState(**arrays, **numbers, q_grid=grids[numbers["q_version"]], stats=TrainingStats(**stats))
+    stats = TrainingStats.from_json(str(content["stats"][index]))
+    return FrameState(**arrays, **numbers, q_grid=grids[numbers["q_version"]], stats=stats)

@@ -8,9 +8,8 @@ sequence lock without the lock). Steps that fall between two reads are handed ov
 
 from __future__ import annotations
 
-import json
 import threading
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
@@ -137,7 +136,7 @@ class SharedFrames:
         self._publish_grid(frame)
         self._published += 1
         slot = self._all["steps"][self._published % self.layout.steps]
-        stats = json.dumps(asdict(frame.stats)).encode()
+        stats = frame.stats.to_json().encode()
         slot["sequence"] = NOTHING
         self._fence()
         slot["step"], slot["q_version"] = frame.step, frame.q_version
@@ -212,7 +211,7 @@ class SharedFrames:
     def _fence(self) -> None:
         """Keep the processor from moving memory accesses across this line (x86 never does, ARM may).
 
-        An unlock followed by a lock is a full barrier on every platform Python runs on.
+        Two rounds through a lock: what stands before the first unlock stays before the second lock.
         """
         with self._fence_lock:
             pass
@@ -269,12 +268,6 @@ def _assemble(
         q_grid=grid[1],
         q_version=grid[0],
         **{field.name: getattr(shown, field.name) for field in fields(SwarmStep)},
-        stats=_stats(last.stats),
+        stats=TrainingStats.from_json(last.stats),
         earlier=tuple(copy.as_step() for copy in kept[:-1]),
     )
-
-
-def _stats(text: bytes) -> TrainingStats:
-    values = json.loads(text)
-    values["kappa_coefficients"] = tuple(values["kappa_coefficients"])
-    return TrainingStats(**values)
