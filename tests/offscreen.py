@@ -93,7 +93,8 @@ def run_script(
 ) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own, headless, under a GL profile ("default" or "core").
 
-    ``variables`` are added to the environment. The import roots are those of the tests; the code may ``from offscreen import Offscreen``.
+    ``variables`` are added to the environment. The import roots are those of the tests; the code may
+    ``from offscreen import Offscreen``.
     """
     prc = PRC + (CORE_PRC if profile == "core" else "")
     head = f"from panda3d.core import load_prc_file_data\nload_prc_file_data('', {prc!r})\n"
