@@ -1,4 +1,4 @@
-"""The swarm and the training agent on the surface, all in one instanced draw call."""
+"""The swarm and the training agent on the surface, all in one draw call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from calf_gpu.record_buffer import RecordBuffer
 from calf_gpu.uploads import uploads_of
 
 SHAPES = ("sphere", "cone")
-VERTICES = 18
+TRIANGLES = ((0, 1, 4), (1, 2, 4), (2, 3, 4), (3, 0, 4), (5, 6, 7), (7, 6, 8))
 """Vertices that ``shaders/agents.vert`` makes of an agent: four triangles of shadow, two around the body."""
 
 
@@ -75,7 +75,6 @@ class Agents:
         self.records = RecordBuffer(count, 1, "whole" if upload == "fbo" else upload, window, "agent_records")
         self._heights = Texture("agent_heights") if cpu_heights else None
         node = GeomNode("agents")
-        node.add_geom(_geometry())
         node.set_bounds(OmniBoundingVolume())
         node.set_final(True)
         self.root = NodePath(node)
@@ -126,19 +125,25 @@ class Agents:
         self.root.set_shader_input("agent_radius", float(radius))
 
     def _set_count(self, count: int) -> None:
-        self.root.set_instance_count(count)
+        node = self.root.node()
+        node.remove_all_geoms()
+        node.add_geom(_geometry(count))
         if self._heights is not None:
             self._heights.setup_buffer_texture(count, Texture.T_float, Texture.F_r32, GeomEnums.UH_dynamic)
             self.root.set_shader_input("agent_heights", self._heights)
 
 
-def _geometry() -> Geom:
-    """Triangles of :data:`VERTICES` vertices without any data."""
+def _geometry(count: int) -> Geom:
+    """:data:`TRIANGLES` of every agent, between vertices without any data."""
+    vertices = 1 + max(map(max, TRIANGLES))
     data = GeomVertexData("agents", GeomVertexFormat.get_empty(), GeomEnums.UH_static)
-    data.unclean_set_num_rows(VERTICES)
+    data.unclean_set_num_rows(vertices * count)
+    corners = np.array(TRIANGLES, np.uint32).ravel() + vertices * np.arange(count, dtype=np.uint32)[:, None]
     triangles = GeomTriangles(GeomEnums.UH_static)
-    triangles.add_next_vertices(VERTICES)
-    triangles.close_primitive()
+    triangles.set_index_type(GeomEnums.NT_uint32)
+    indices = triangles.modify_vertices()
+    indices.unclean_set_num_rows(corners.size)
+    memoryview(indices).cast("B").cast("I")[:] = corners.ravel()
     geom = Geom(data)
     geom.add_primitive(triangles)
     return geom

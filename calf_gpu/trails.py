@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 from panda3d.core import (
@@ -12,6 +14,7 @@ from panda3d.core import (
     GeomVertexData,
     GeomVertexFormat,
     GraphicsOutput,
+    LVecBase3i,
     NodePath,
     OmniBoundingVolume,
     TransparencyAttrib,
@@ -30,6 +33,12 @@ POINT_BUDGET = {"ribbon": 8_000, "line": 50_000}
 COARSEST = 20
 """Steps between points that the automatic decimation does not exceed: curves should stay curves."""
 
+COARSENING = 2
+"""Factor by which points lie wider apart in the older part of trails that are too many even so."""
+
+FINE_SHARE = 0.4
+"""Share of such a trail, from the head, that is not thinned once more."""
+
 CROWD = 100
 """Trails from which on thinned ribbons get narrower: half as wide at 16 times as many, as agents get smaller."""
 
@@ -38,6 +47,38 @@ CASING_PX = 1.2
 
 MOST_TRAILS = 10_000
 """Trails that are drawn when they are thinned, of the first agents: more would only cover each other."""
+
+
+@dataclass(frozen=True)
+class Thinning:
+    """Which steps of a trail are drawn besides the head; GLSL twin: ``shaders/include/trail_records.glsl``.
+
+    Attributes
+    ----------
+    stride
+        Points lie on the steps that are multiples of it, 1 draws all.
+    coarsening
+        In the older part, on multiples of ``stride * coarsening``.
+    fine
+        Coarse strides that the newer part spans, the one that the head is in not counted.
+    """
+
+    stride: int
+    coarsening: int = 1
+    fine: int = 0
+
+    @property
+    def coarse_stride(self) -> int:
+        """Steps between points of the older part."""
+        return self.stride * self.coarsening
+
+    def points(self, length: int) -> int:
+        """Return the most points of a trail that reaches back ``length`` steps, the head included."""
+        return length // self.coarse_stride + (self.coarsening - 1) * (self.fine + 1) + 1
+
+    def since_coarse(self, step: int) -> int:
+        """Return the steps from ``step`` back to the newest coarse multiple before it."""
+        return (step - 1) % self.coarse_stride + 1
 
 
 class TrailRing:
@@ -61,8 +102,8 @@ class TrailRing:
     decimation
         Draw the points at steps that are multiples of this, which therefore keep still, and the head; 1 draws
         all, 0 as many as :data:`POINT_BUDGET` allows. The first steps of an episode, up to the first
-        such point, are not drawn. With 0, ribbons also get narrower in a crowd (:data:`CROWD`), and no more
-        than :data:`MOST_TRAILS` are drawn.
+        such point, are not drawn. With 0, trails of a crowd also get thinner with age (:data:`COARSENING`) and
+        ribbons narrower (:data:`CROWD`), and no more than :data:`MOST_TRAILS` are drawn.
     upload
         See :class:`~calf_gpu.record_buffer.RecordBuffer`.
     window
@@ -74,8 +115,8 @@ class TrailRing:
         The node to put into the scene; plane axes are its x and y, height its z.
     records
         The ring on the GPU, one row an agent, `length` + 1 slots.
-    decimation
-        Steps between drawn points at present.
+    thinning
+        The points drawn at present.
 
     Raises
     ------
@@ -102,7 +143,7 @@ class TrailRing:
             raise ValueError(f"trail decimation must be in 0..{length} (the length), got {decimation}")
         self.length = length
         self.style = style
-        self.decimation = 0
+        self.thinning = Thinning(0)
         self._wanted_decimation = decimation
         self.records = RecordBuffer(agents, length + 1, upload, window, name="trail_records")
         self._step = length  # so that steps before the first one have numbers from 0 on
@@ -161,8 +202,7 @@ class TrailRing:
         slab[:, 2] = self._times
         slab[:, 3] = codes
         self._step += 1
-        since_multiple = (self._step - 1) % self.decimation + 1
-        self.records.write(self._step % self.records.slots, slab, since_multiple)
+        self.records.write(self._step % self.records.slots, slab, self.thinning.since_coarse(self._step))
 
     def resize(self, agents: int) -> None:
         """Add agents at the end, without trails, or remove the last ones; the others keep their trails."""
@@ -194,21 +234,29 @@ class TrailRing:
         self.root.set_instance_count(drawn)
         self.set_width(self._width_px)
         self.root.set_shader_input("trail_rows", self.agents)
-        decimation = self._wanted_decimation or automatic_decimation(self.style, drawn, self.length)
-        if decimation == self.decimation:
+        automatic = automatic_thinning(self.style, drawn, self.length)
+        thinning = Thinning(self._wanted_decimation) if self._wanted_decimation else automatic
+        if thinning == self.thinning:
             return
-        self.decimation = decimation
-        points = self.length // decimation + 1
+        self.thinning = thinning
+        points = thinning.points(self.length)
         lines = self.style == "line"
         node = self.root.node()
         node.remove_all_geoms()
         node.add_geom(_strip(points, GeomLinestrips) if lines else _strip(2 * points, GeomTristrips))
-        self.root.set_shader_inputs(trail_points=points, trail_stride=decimation)
+        self.root.set_shader_inputs(
+            trail_points=points,
+            trail_thinning=LVecBase3i(thinning.stride, thinning.coarsening, thinning.fine),
+        )
 
 
-def automatic_decimation(style: str, agents: int, length: int) -> int:
-    """Return the least decimation that keeps to :data:`POINT_BUDGET`, at most :data:`COARSEST` and `length`."""
-    return min(-(-agents * length // POINT_BUDGET[style]), COARSEST, length)
+def automatic_thinning(style: str, agents: int, length: int) -> Thinning:
+    """Return the least thinning that keeps to :data:`POINT_BUDGET`; at most :data:`COARSEST`, and so much with age."""
+    stride = min(-(-agents * length // POINT_BUDGET[style]), COARSEST, length)
+    coarse_strides = length // (stride * COARSENING)
+    if agents * length <= POINT_BUDGET[style] * stride or coarse_strides < 2:
+        return Thinning(stride)
+    return Thinning(stride, COARSENING, round(FINE_SHARE * coarse_strides))
 
 
 def _strip(vertices: int, kind: type[GeomTristrips] | type[GeomLinestrips]) -> Geom:

@@ -78,10 +78,18 @@ float depth_at(vec3 point) {
 
 void main() {
     Body seen = trace_body();       // before any branch: it takes derivatives
+    float from_middle = length(offset);
+    float width = fwidth(from_middle);
     if (body.w > 0.0) {
         if (seen.coverage == 0.0) discard;
         fragment_color = vec4(body_light(seen), seen.coverage);
         gl_FragDepth = depth_at(seen.point);
+    } else if (body.w < 0.0) {
+        float coverage = clamp((1.0 - from_middle) / max(width, 1e-9) + 0.5, 0.0, 1.0);
+        if (coverage == 0.0) discard;
+        vec3 normal = vec3(offset, sqrt(max(1.0 - from_middle * from_middle, 0.0)));    // of a sphere
+        fragment_color = vec4(body_light(Body(position, normal, coverage)), coverage);
+        gl_FragDepth = gl_FragCoord.z;
     } else {
         float inside = max(1.0 - dot(offset, offset), 0.0);
         if (inside < 0.08) discard;

@@ -1,7 +1,7 @@
 #version 330
-// One agent an instance, no vertex data: the record gives place, heading and colour. First a fan of triangles
-// draped on the surface (contact shadow), then a quad facing the eye in which the body is traced: a SPHERE, or a
-// CONE lying on the surface with its nose along the heading.
+// No vertex data: the record of an agent gives place, heading and colour. First a fan of triangles draped on the
+// surface (contact shadow), then a quad facing the eye in which the body is traced: a SPHERE, or a CONE lying on the
+// surface with its nose along the heading. Bodies too small to have a shape are points: discs shaded like spheres.
 
 #include "include/height.glsl"
 #include "include/lighting.glsl"
@@ -17,34 +17,50 @@ uniform float agent_radius;             // plane units
 uniform vec2 viewport;                  // pixels
 
 out vec3 position;          // view space
-out vec2 offset;            // shadow: from its middle, 1 at the rim
+out vec2 offset;            // shadow and point: from the middle, 1 at the rim
 flat out vec3 body_color;
-flat out vec4 body;         // centre (CONE: of the base) in view space and radius; radius 0: shadow
+flat out vec4 body;         // centre (CONE: of the base) in view space and radius; radius 0: shadow, -1: point
 flat out vec3 body_axis;    // CONE: from base to nose, in radii
 
-const int SHADOW_VERTICES = 12;
+const int VERTICES = 9;                 // of an agent
+const int SHADOW_VERTICES = 5;          // corners and middle; the others are the corners of the quad
 const float SHADOW_SIZE = 1.9;
 const vec2 SHADOW_PIXELS = vec2(2.0, 3.0);  // radius of a body below which it has no shadow, and a full one
+#ifdef CONE
+const float POINT_PIXELS = 0.7;         // radius below which a body is a point
+const float POINT_SIZE = 1.2;           // of its radius: covers about what the cone does
+#else
+const float POINT_PIXELS = 3.0;
+const float POINT_SIZE = 1.0;
+#endif
 const float HIGHLIGHT_SIZE = 1.4;
 const float MARGIN = 1.25;              // of the quad around a body: perspective and the anti-aliased rim
 const float CONE_LENGTH = 4.0;          // in radii of the base
 const float CONE_BACK = 1.8;            // from the agent's place to the base
 const float REACH = 6.0;                // of body and shadow from the agent's place, in radii, generously
 
+// Agents are no instances: with so few vertices each, most lanes of a GPU would be idle.
+int agent() {
+    return gl_VertexID / VERTICES;
+}
+
+int vertex_of_agent() {
+    return gl_VertexID % VERTICES;
+}
+
 vec3 direction_to_eye(vec3 point) {
     return p3d_ProjectionMatrix[3][3] == 0.0 ? -normalize(point) : vec3(0.0, 0.0, 1.0);
 }
 
-// Corners of four triangles around the middle of the square [-1, 1]^2.
+// Corners of the square [-1, 1]^2 and its middle.
 vec2 fan_corner(int vertex) {
-    int corner = (vertex / 3 + vertex % 3) % 4;
-    vec2 rim = vec2(corner == 0 || corner == 3 ? -1.0 : 1.0, corner < 2 ? -1.0 : 1.0);
-    return vertex % 3 == 2 ? vec2(0.0) : rim;
+    vec2 rim = vec2(vertex == 0 || vertex == 3 ? -1.0 : 1.0, vertex < 2 ? -1.0 : 1.0);
+    return vertex == 4 ? vec2(0.0) : rim;
 }
 
-// Corners of two triangles that fill the square [-1, 1]^2.
+// Corners of the square [-1, 1]^2, row by row.
 vec2 quad_corner(int vertex) {
-    return vec2(vertex == 1 || vertex > 3 ? 1.0 : -1.0, vertex == 2 || vertex == 3 || vertex == 5 ? 1.0 : -1.0);
+    return vec2(vertex % 2 == 1 ? 1.0 : -1.0, vertex / 2 == 1 ? 1.0 : -1.0);
 }
 
 // Corner of the smallest quad across the line of sight that covers a body from `start` to `end`.
@@ -71,24 +87,27 @@ bool is_outside(vec4 low, vec4 high, float reach) {
 }
 
 void shadow_vertex(vec4 record, float radius, float unit, float share) {
-    offset = fan_corner(gl_VertexID);
+    offset = fan_corner(vertex_of_agent());
     // Away from the key light, so that the shadow also says where the light is.
     vec2 place = record.xy + radius * (share * SHADOW_SIZE * offset - 0.45 * KEY_LIGHT.xy);
     position = (p3d_ModelViewMatrix * vec4(place, surface_height(place), 1.0)).xyz;
     position += 0.12 * radius * unit * direction_to_eye(position);
 }
 
-void body_vertex(vec4 record, float radius, PlaneFrame frame) {
+float height_at(vec2 place) {
 #ifdef CPU_HEIGHTS
-    float height = texelFetch(agent_heights, gl_InstanceID).r;
+    return texelFetch(agent_heights, agent()).r;
 #else
-    float height = surface_height(record.xy);
+    return surface_height(place);
 #endif
+}
+
+void body_vertex(vec4 record, float radius, PlaneFrame frame) {
     vec2 slope = surface_slope(record.xy);
-    vec3 point = (p3d_ModelViewMatrix * vec4(record.xy, height, 1.0)).xyz;
+    vec3 point = (p3d_ModelViewMatrix * vec4(record.xy, height_at(record.xy), 1.0)).xyz;
     vec3 up = surface_normal(frame, slope);
     body = vec4(point + radius * up, radius);
-    vec2 corner = quad_corner(gl_VertexID - SHADOW_VERTICES);
+    vec2 corner = quad_corner(vertex_of_agent() - SHADOW_VERTICES);
 #ifdef CONE
     vec2 heading = vec2(cos(record.z), sin(record.z));
     vec3 along = normalize(mat3(p3d_ModelViewMatrix) * vec3(heading, dot(slope, heading)));
@@ -101,8 +120,16 @@ void body_vertex(vec4 record, float radius, PlaneFrame frame) {
 #endif
 }
 
+// A square around a disc of the body's size, with half a pixel around it for its soft rim.
+void point_vertex(vec4 record, float radius, float pixels, PlaneFrame frame) {
+    offset = (1.0 + 0.7 / (POINT_SIZE * pixels)) * quad_corner(vertex_of_agent() - SHADOW_VERTICES);
+    position = (p3d_ModelViewMatrix * vec4(record.xy, height_at(record.xy), 1.0)).xyz + radius * frame.up;
+    body = vec4(position, -1.0);
+    position.xy += POINT_SIZE * radius * offset;
+}
+
 void main() {
-    vec4 record = texelFetch(agent_records, gl_InstanceID);
+    vec4 record = texelFetch(agent_records, agent());
     PlaneFrame frame = plane_frame(p3d_ModelViewMatrix);
     float radius = agent_radius * (is_highlighted(record.w) ? HIGHLIGHT_SIZE : 1.0);
     body_color = code_color(record.w);
@@ -114,13 +141,15 @@ void main() {
     vec4 high = p3d_ProjectionMatrix * (p3d_ModelViewMatrix * vec4(record.xy, 1.0, 1.0));
     float size = radius * frame.scale.x;
     float pixels = 0.5 * viewport.y * p3d_ProjectionMatrix[1][1] * size / max(min(low.w, high.w), 1e-6);
-    bool in_shadow = gl_VertexID < SHADOW_VERTICES;
+    bool in_shadow = vertex_of_agent() < SHADOW_VERTICES;
+    bool is_point = pixels < POINT_PIXELS;
     if (is_outside(low, high, REACH * size) || (in_shadow && pixels < SHADOW_PIXELS.x)) {
         position = vec3(0.0);
         gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
         return;
     }
     if (in_shadow) shadow_vertex(record, radius, frame.scale.x, smoothstep(SHADOW_PIXELS.x, SHADOW_PIXELS.y, pixels));
+    else if (is_point) point_vertex(record, size, pixels, frame);
     else body_vertex(record, size, frame);
     gl_Position = p3d_ProjectionMatrix * vec4(position, 1.0);
 }

@@ -81,7 +81,7 @@ def picture(decimation):
         steps = np.where(ended, 0, steps + 1)
         modes = np.where(rng.random(AGENTS) < 0.02, rng.integers(0, 3, AGENTS), modes)
         view.update(states[:, :2], modes=modes, respawned=ended)
-    print(view.trails.decimation)
+    print(view.trails.thinning)
     for _ in range(2):
         base.graphicsEngine.render_frame()
     shot = base.win.get_screenshot()

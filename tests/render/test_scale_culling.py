@@ -82,6 +82,62 @@ def test_bodies_below_two_pixels_have_no_shadow(offscreen, radius, darkens):
     assert bool(gray.any()) is darkens
 
 
+def crowd_from_above(target, shape: str, pixels: float, pitch: float, turn: float = 0.0) -> np.ndarray:
+    """Linear picture (400, 400, 3) of 400 agents on a flat surface whose radius is so many pixels."""
+    from panda3d.core import OrthographicLens
+
+    lens = OrthographicLens()
+    lens.set_film_size(4, 4)
+    lens.set_near_far(-100, 100)
+    target.camera.node().set_lens(lens)
+    target.camera.set_hpr(0, pitch, 0)
+    rng = np.random.default_rng(0)
+    records = np.zeros((400, 4), np.float32)
+    x, y = np.meshgrid(*[np.linspace(-1.8, 1.8, 20)] * 2)
+    records[:, :2] = np.stack([x.ravel(), y.ravel()], axis=1) + rng.uniform(-0.02, 0.02, (400, 2))
+    records[:, 2] = rng.uniform(-3, 3, 400) + turn
+    records[:, 3] = rng.integers(0, 3, 400)
+    agents = Agents(QGrid(EXTENT), 400, shape, pixels / 100.0, window=target.buffer)
+    agents.root.reparent_to(target.scene)
+    agents.update(records)
+    target.render()
+    return target.render()[..., :3].astype(float)
+
+
+@pytest.mark.parametrize("pitch", [-90.0, -35.0])
+@pytest.mark.parametrize(("shape", "pixels", "close"), [("sphere", 3.0, 0.06), ("cone", 0.7, 0.9)])
+def test_bodies_become_points_without_a_jump(offscreen, shape, pixels, close, pitch):
+    point, body = (crowd_from_above(offscreen(400, 400), shape, pixels * f, pitch) for f in (0.999, 1.001))
+    assert point.sum() == pytest.approx(body.sum(), rel=0.08)
+    assert np.abs(point - body).mean() < close
+
+
+@pytest.mark.parametrize(("pixels", "has_heading"), [(0.69, False), (0.71, True)])
+def test_cones_too_small_to_point_anywhere_are_points(offscreen, pixels, has_heading):
+    first, turned = (crowd_from_above(offscreen(400, 400), "cone", pixels, -90.0, turn) for turn in (0, 1))
+    assert (first != turned).any() == has_heading
+
+
+def test_points_are_hidden_by_the_surface_and_by_nearer_ones(offscreen):
+    from panda3d.core import OrthographicLens
+
+    target = offscreen(100, 100)
+    lens = OrthographicLens()
+    lens.set_film_size(4, 4)
+    lens.set_near_far(-100, 100)
+    target.camera.node().set_lens(lens)
+    agents = Agents(QGrid(EXTENT), 2, "sphere", 0.08, window=target.buffer)  # two pixels
+    agents.root.reparent_to(target.scene)
+    for order in ([1.0, -1.0], [-1.0, 1.0]):  # looking along the second axis: -1 is nearer
+        records = np.array([[0.0, order[0], 0.0, 0.0], [0.0, order[1], 0.0, 2.0]], np.float32)
+        agents.update(records)
+        target.render()
+        picture = target.render()[..., :3].astype(int)
+        nearer = MODE_COLORS[0 if order[0] < 0 else 2]
+        brightest = picture[picture.sum(axis=-1).argmax() // 100, picture.sum(axis=-1).argmax() % 100]
+        assert brightest.argmax() == nearer.argmax()
+
+
 def ribbon_profile(target, agents: int, decimation: int) -> np.ndarray:
     """Coverage (100,) across a straight trail, all other agents' trails being points."""
     from panda3d.core import OrthographicLens

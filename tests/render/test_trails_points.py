@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+from panda3d.core import LVecBase3i
 
 from calf_gpu.heights import normalise, sample_grid
 from calf_gpu.qgrid import QGrid
-from calf_gpu.trails import COARSEST, POINT_BUDGET, TrailRing, automatic_decimation
+from calf_gpu.trails import COARSENING, COARSEST, POINT_BUDGET, Thinning, TrailRing, automatic_thinning
 from float_screen import FloatScreen
 
 EXTENT = (-3.0, 2.0, -1.0, 4.0)
@@ -45,16 +48,23 @@ class TrailModel:
     def resize(self, agents: int) -> None:
         self.trails = self.trails[:agents] + [{} for _ in range(agents - len(self.trails))]
 
-    def steps(self, decimation: int) -> list[int]:
-        """Steps drawn, newest first: the head and the multiples of the decimation, not older than the length."""
-        older = range(self.step - 1, self.step - self.length - 1, -1)
-        multiples = [step for step in older if step % decimation == 0]
-        return [self.step, *multiples][: self.length // decimation + 1]
+    def steps(self, thinning: Thinning) -> list[int]:
+        """Steps drawn, newest first: the head and those multiples of the strides that the length reaches.
 
-    def points(self, agent: int, decimation: int) -> list:
+        Multiples of the fine stride go back to one of the coarse stride, with ``fine`` coarse ones on the way.
+        """
+        coarse = thinning.stride * thinning.coarsening
+        result, passed = [self.step], 0
+        for step in range(self.step - 1, self.step - self.length - 1, -1):
+            if step % (thinning.stride if passed <= thinning.fine else coarse) == 0:
+                result.append(step)
+            passed += step % coarse == 0
+        return result
+
+    def points(self, agent: int, thinning: Thinning) -> list:
         """(place, code or -1) of each point drawn; -1 unless the agent lived without respawn since the older one."""
         trail = self.trails[agent]
-        steps = self.steps(decimation)
+        steps = self.steps(thinning)[: thinning.points(self.length)]
         result = []
         for newer, older in zip(steps, [*steps[1:], None], strict=True):
             if newer not in trail:
@@ -83,8 +93,8 @@ class Ring:
             trail_head=self.ring.records.newest,
             trail_slots=self.ring.length + 1,
             trail_rows=self.ring.agents,
-            trail_points=self.ring.length // self.ring.decimation + 1,
-            trail_stride=self.ring.decimation,
+            trail_points=self.points,
+            trail_thinning=LVecBase3i(*dataclasses.astuple(self.ring.thinning)),
         )
 
     def push_random(self, rng, respawn: float = 0.1) -> None:
@@ -100,14 +110,22 @@ class Ring:
         self.model.resize(agents)
         self.bind()
 
+    @property
+    def points(self) -> int:
+        return self.ring.thinning.points(self.ring.length)
+
     def seen(self) -> np.ndarray:
         """(agents, points, 4): a0, a1, height, code or -1."""
-        return self.screen.read()[: self.ring.agents, : self.ring.length // self.ring.decimation + 1]
+        return self.screen.read()[: self.ring.agents, : self.points]
 
     def check(self) -> None:
         seen = self.seen()
+        thinning = self.ring.thinning
         for agent in range(self.ring.agents):
-            expected = self.model.points(agent, self.ring.decimation)
+            expected = self.model.points(agent, thinning)
+            expected += [((0.0, 0.0), -1)] * (
+                self.points - len(expected)
+            )  # the length ends before the last one
             places = np.array([place for place, _ in expected], np.float32)
             np.testing.assert_array_equal(seen[agent, :, :2], places)
             np.testing.assert_array_equal(seen[agent, :, 3], [code for _, code in expected])
@@ -142,6 +160,34 @@ def test_three_wraps_with_respawns_and_changing_numbers_of_agents(ring, upload, 
         if step % 3 == 0:
             shown.push_random(rng)  # two steps in one frame
         shown.check()
+
+
+@pytest.mark.parametrize(
+    "thinning", [Thinning(1, 2, 0), Thinning(2, 2, 3), Thinning(3, 2, 1), Thinning(1, 3, 2)]
+)
+def test_older_points_lie_on_the_multiples_of_a_coarser_stride(ring, thinning, monkeypatch):
+    monkeypatch.setattr("calf_gpu.trails.automatic_thinning", lambda *_: thinning)
+    rng = np.random.default_rng(thinning.stride)
+    shown = ring(3, 25)
+    assert shown.ring.thinning == thinning
+    for _ in range(2 * 26 + 7):
+        shown.push_random(rng, respawn=0.04)
+        shown.check()
+
+
+@pytest.mark.parametrize("length", [2, 7, 40, 600, 1000])
+def test_thinning_reaches_the_whole_length_with_the_points_it_says(length):
+    for agents in (1, 30, 1000, 10**5):
+        thinning = automatic_thinning("ribbon", agents, length)
+        counts = set()
+        for step in range(5000, 5000 + thinning.coarse_stride):
+            model = TrailModel(1, length)
+            model.step = step
+            steps = model.steps(thinning)[: thinning.points(length)]
+            counts.add(len(steps))
+            assert steps[0] - steps[-1] > length - 2 * thinning.coarse_stride
+        assert max(counts) == thinning.points(length)
+        assert min(counts) >= thinning.points(length) - thinning.coarsening + 1
 
 
 def test_drawn_points_keep_still_while_the_head_moves(ring):
@@ -200,18 +246,21 @@ def test_bad_arguments_are_refused_in_one_line(ring):
 
 
 @pytest.mark.parametrize("style", ["ribbon", "line"])
-def test_automatic_decimation_keeps_to_its_budget(style):
+def test_automatic_thinning_keeps_to_its_budget(style):
     budget = POINT_BUDGET[style]
-    assert automatic_decimation(style, 1, budget) == 1
-    assert automatic_decimation(style, 1, budget + 1) == 2
-    assert automatic_decimation(style, 10**6, 600) == COARSEST
-    assert automatic_decimation(style, 10**6, 3) == 3
+    assert automatic_thinning(style, 1, budget) == Thinning(1)
+    assert automatic_thinning(style, 1, budget + 1) == Thinning(2)
+    assert automatic_thinning(style, budget, COARSEST) == Thinning(COARSEST)
+    crowd = automatic_thinning(style, 10**6, 600)
+    assert (crowd.stride, crowd.coarsening) == (COARSEST, COARSENING)
+    assert crowd.points(600) < 0.8 * Thinning(COARSEST).points(600)
+    assert automatic_thinning(style, 10**6, 3) == Thinning(3)
 
 
-def test_automatic_decimation_follows_the_number_of_agents(ring):
+def test_thinning_follows_the_number_of_agents(ring):
     shown = ring(1, 600)
-    assert shown.ring.decimation == 1
+    assert shown.ring.thinning == Thinning(1)
     shown.resize(40)
-    assert shown.ring.decimation == 3
+    assert shown.ring.thinning == Thinning(3)
     shown.resize(13)
-    assert shown.ring.decimation == 1
+    assert shown.ring.thinning == Thinning(1)
