@@ -143,7 +143,7 @@ def _geometry(count: int) -> Geom:
     triangles.set_index_type(GeomEnums.NT_uint32)
     indices = triangles.modify_vertices()
     indices.unclean_set_num_rows(corners.size)
-    memoryview(indices).cast("B").cast("I")[:] = corners.ravel()
+    np.frombuffer(indices, np.uint32)[:] = corners.ravel()
     geom = Geom(data)
     geom.add_primitive(triangles)
     return geom

@@ -61,8 +61,9 @@ def load_benchmark(path: Path) -> dict[str, Any]:
 def figures(profile: Mapping[str, Any]) -> Figures:
     """Return the figures of a profile under flat names; those without a value are left out.
 
-    ``fps``, ``fps_p5``, ``frame_ms``, ``frame_ms_p95``, ``cpu_percent``, ``cpu_ms`` (CPU time a frame),
-    ``rss_mb``, ``gpu_ms``, every counter under its own name, every section as ``section.NAME`` (mean) and
+    ``fps``, ``fps_p5``, ``frame_ms``, ``frame_ms_p95``, ``frame_ms_tail`` (95th percentile over median),
+    ``cpu_percent``, ``cpu_ms`` (CPU time a frame), ``rss_mb``, ``gpu_ms``, ``training_rate`` (steps of the trainer
+    a second), every counter under its own name, every section as ``section.NAME`` (mean) and
     ``section_median.NAME``, and ``section.other``: the part of the mean frame outside all sections.
     """
     found: dict[str, float | None] = {
@@ -81,6 +82,9 @@ def figures(profile: Mapping[str, Any]) -> Figures:
     if "fps" in values:
         mean_frame = 1e3 / values["fps"]
         inside = sum(value for name, value in values.items() if name.startswith("section."))
+        values["frame_ms_tail"] = values["frame_ms_p95"] / values["frame_ms"]
+        if "training_steps" in values:
+            values["training_rate"] = values["fps"] * values["training_steps"]
         values["cpu_ms"] = values["cpu_percent"] / 100.0 * mean_frame
         values["section.other"] = max(0.0, mean_frame - inside)
     return values

@@ -50,14 +50,6 @@ LEAST, MOST = 5, 200
 """Bounds on the frames or steps of a measurement."""
 OUTPUT = ROOT / "ursina" / "llm" / "stage_4" / "measurements" / "scale.json"
 
-LINES = (
-    ("draw", "frame_ms", "frame, ms", "#38BDF8"),
-    ("draw", "python_ms", "renderer's Python, ms", "#A3E635"),
-    ("simulate", "step_ms", "swarm step, ms", "#FB4F3A"),
-    ("draw", "rss_mb", "memory of the renderer, MB", "#8B98A9"),
-)
-"""Part, figure, label and colour of the chart's lines."""
-
 
 def nominal_frames(system: System, agents: int) -> Iterator[FrameState]:
     """Yield frame states of a swarm under the nominal policy, on a made-up critic, for ever."""
@@ -195,24 +187,6 @@ def summarize(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, f
     return summary
 
 
-def draw_chart(summary: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
-    """Draw the medians over the number of agents, both axes logarithmic."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    for part, name, label, color in LINES:
-        cells = sorted((int(agents), cell[name]) for agents, cell in summary.get(part, {}).items())
-        if cells:
-            axes.plot(*zip(*cells, strict=True), marker="o", label=label, color=color)
-    axes.set(xscale="log", yscale="log", xlabel="agents", title="Growth with the number of agents")
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=120)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark, or one measurement of it; return the exit code."""
     options = _parse(arguments)
@@ -222,6 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.measure == "simulate":
         print(json.dumps(measure_simulation(options.agents[0], options.threads, options.system)))
         return 0
+    from tools.report_charts import draw_growth
+
     try:
         content = run_all(options)
     except RuntimeError as error:
@@ -230,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     chart = options.out.with_suffix(".png")
-    draw_chart(content["summary"], chart)
+    draw_growth(content["summary"], chart)
     _print_table(content["summary"])
     print(f"wrote {options.out}\nwrote {chart}")
     return 0

@@ -7,8 +7,8 @@ Examples
 --------
 ::
 
-    python tools/performance_report.py                    # all measurements/benchmark*.json
-    python tools/performance_report.py a.json b.json --out /tmp/report
+    python tools/performance_report.py                    # all measurements/benchmark*.json and scale.json
+    python tools/performance_report.py a.json b.json --scale scale.json --out /tmp/report
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from tools.benchmark_data import REFERENCE, DataError, Measurements, load_benchmark  # noqa: E402
-from tools.report_charts import draw_breakdown, draw_frame_times  # noqa: E402
+from tools.report_charts import draw_breakdown, draw_frame_times, draw_growth  # noqa: E402
 from tools.report_documents import baseline_document, report_document  # noqa: E402
+from tools.report_scale import load_scale  # noqa: E402
 from tools.report_targets import AGENTS  # noqa: E402
 
 STAGE = ROOT / "ursina" / "llm" / "stage_4"
@@ -54,17 +55,20 @@ def read_reasons(path: Path) -> dict[str, str]:
     return reasons
 
 
-def write_report(files: Sequence[Path], reasons: Mapping[str, str], out: Path) -> list[Path]:
-    """Write both documents and three charts below ``out`` and return their paths.
+def write_report(
+    files: Sequence[Path], reasons: Mapping[str, str], out: Path, scale_file: Path | None = None
+) -> list[Path]:
+    """Write both documents and their charts below ``out`` and return the paths of the documents.
 
     Raises
     ------
     DataError
         If a file is no benchmark, nothing was measured, or the files come from different machines.
     """
+    scale = load_scale(scale_file) if scale_file is not None else None
     benchmarks = [load_benchmark(path) for path in files]
-    machines = [benchmark.get("machine", {}) for benchmark in benchmarks]
-    for path, machine in zip(files, machines, strict=True):
+    machines = [benchmark.get("machine", {}) for benchmark in (*benchmarks, *([scale] if scale else []))]
+    for path, machine in zip((*files, scale_file), machines, strict=False):
         if machine != machines[0]:
             raise DataError(f"{path}: measured on another machine or with other versions than {files[0]}")
     measured = Measurements(merge(benchmarks))
@@ -79,10 +83,13 @@ def write_report(files: Sequence[Path], reasons: Mapping[str, str], out: Path) -
     counts = sorted(cell for cell in measured.cells if cell[0] == REFERENCE and cell[1] <= 100)
     draw_breakdown(measured, counts, [str(agents) for _, agents in counts], charts / "baseline_breakdown.png")
 
+    if scale is not None:
+        draw_growth(scale["summary"], charts / "scale.png")
+
     origin = [(path.name, benchmark["options"]) for path, benchmark in zip(files, benchmarks, strict=True)]
     documents = {
         "01_BASELINE_METRICS.md": baseline_document(measured, machine, origin),
-        "performance_report.md": report_document(measured, machine, origin, reasons),
+        "performance_report.md": report_document(measured, machine, origin, reasons, scale),
     }
     for name, text in documents.items():
         (out / name).write_text(text, encoding="utf-8")
@@ -103,12 +110,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--reasons", type=Path, default=STAGE / "measurements" / "reasons.toml", metavar="FILE"
     )
+    parser.add_argument(
+        "--scale",
+        type=Path,
+        metavar="FILE",
+        help="growth, default measurements/scale.json if no files are named",
+    )
     options = parser.parse_args(arguments)
     files = options.files or sorted((STAGE / "measurements").glob("benchmark*.json"))
     if not files:
         parser.error(f"no benchmark*.json in {STAGE / 'measurements'}: run tools/benchmark.py first")
+    scale = options.scale
+    if scale is None and not options.files and (STAGE / "measurements" / "scale.json").exists():
+        scale = STAGE / "measurements" / "scale.json"
     try:
-        written = write_report(files, read_reasons(options.reasons), options.out)
+        written = write_report(files, read_reasons(options.reasons), options.out, scale)
     except DataError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2

@@ -26,6 +26,7 @@ class Recording:
         self.system = system
         self.critic_queries: Mapping[str, int] = {}
         self.critic_rows: Mapping[str, int] = {}
+        self.training_steps = 0
         self._states = states
         self._shown = -1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -23,6 +23,13 @@ COLORS = {
     "default_process": "#1D4ED8",
     "gpu_process": "#92400E",
 }
+GROWTH = (
+    ("draw", "frame_ms", "frame, ms", "#38BDF8"),
+    ("draw", "python_ms", "renderer's Python, ms", "#A3E635"),
+    ("simulate", "step_ms", "swarm step, ms", "#FB4F3A"),
+    ("draw", "rss_mb", "memory of the renderer, MB", "#8B98A9"),
+)
+"""Part, figure, label and colour of the lines over the number of agents."""
 SECTION_COLORS = colormaps["tab10"](range(10))
 
 
@@ -62,6 +69,19 @@ def draw_breakdown(measured: Measurements, cells: Sequence[Cell], labels: Sequen
     axes.grid(axis="y", alpha=0.25)
     axes.set_axisbelow(True)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    _save(figure, path)
+
+
+def draw_growth(summary: Mapping[str, Mapping[str, Mapping[str, float]]], path: Path) -> None:
+    """Draw medians over the number of agents, out of a file of ``tools/benchmark_scale.py``; both axes logarithmic."""
+    figure, axes = _figure()
+    for part, name, label, color in GROWTH:
+        cells = sorted((int(n), cell[name]) for n, cell in summary.get(part, {}).items() if name in cell)
+        if cells:
+            axes.plot(*zip(*cells, strict=True), marker="o", label=label, color=color)
+    axes.set(xscale="log", yscale="log", xlabel="agents")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
     _save(figure, path)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tools.benchmark_data import REFERENCE, Cell, Measurements
 from tools.report_charts import sections
+from tools.report_scale import judge_scale, scale_section
 from tools.report_targets import AGENTS, PLAN, Verdict, change, judge, number
 
 Origin = Sequence[tuple[str, Mapping[str, Any]]]
@@ -24,6 +25,7 @@ FIGURES = (
     ("critic queries", "critic_queries"),
     ("for the picture", "critic_queries_display"),
     ("critic rows", "critic_rows"),
+    ("training steps/s", "training_rate"),
     ("mesh updates", "mesh_updates"),
     ("draw calls", "draw_calls"),
     ("world draw calls", "world_draw_calls"),
@@ -52,10 +54,14 @@ def baseline_document(measured: Measurements, machine: Mapping[str, Any], origin
 
 
 def report_document(
-    measured: Measurements, machine: Mapping[str, Any], origin: Origin, reasons: Mapping[str, str]
+    measured: Measurements,
+    machine: Mapping[str, Any],
+    origin: Origin,
+    reasons: Mapping[str, str],
+    scale: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return ``performance_report.md``: targets, comparison, ablation, charts."""
-    verdicts = judge(measured)
+    """Return ``performance_report.md``: targets, comparison, ablation, charts, and growth if it was measured."""
+    verdicts = [*judge(measured), *(judge_scale(scale["summary"]) if scale else [])]
     met = sum(verdict.met is True for verdict in verdicts)
     missed = [verdict for verdict in verdicts if verdict.met is False]
     unknown = sum(verdict.met is None for verdict in verdicts)
@@ -83,6 +89,7 @@ def report_document(
         f"## Each optimization alone ({AGENTS} agents)",
         _ablation(measured),
         "![Mean frame by section](charts/breakdown.png)",
+        *(scale_section(scale, table) if scale else []),
         "## All figures",
     ]
     for agents in counts:

@@ -11,6 +11,8 @@ AGENTS = 20
 IN_PROCESS = ("default_process", "gpu_process")
 """Variants that train in a process of their own; judged where they were measured."""
 DISPLAY_QUERIES = "Critic queries a frame for the picture"
+FASTER_APART = 3.0
+"""Training steps a second in a process of its own, over those of one step a frame."""
 NO_LOSS = 0.95
 """50 agents count as fast as 30 from this ratio of frames per second on: rounds differ by about 5 %."""
 
@@ -51,7 +53,10 @@ def judge(measured: Measurements) -> list[Verdict]:
     measured_variants = {variant for variant, _ in measured.cells}
     for variant in ("default", "gpu", *(v for v in IN_PROCESS if v in measured_variants)):
         verdicts += [_thirty(measured, variant), _fifty(measured, variant)]
-    return [*verdicts, _thousand(measured)]
+    verdicts += [_thousand(measured)]
+    for variant in (v for v in IN_PROCESS if v in measured_variants):
+        verdicts += _training_apart(measured, variant)
+    return verdicts
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -127,6 +132,26 @@ def _fifty(measured: Measurements, variant: str) -> Verdict:
         "not measured" if ratio is None else change(ratio),
         None if ratio is None else ratio >= NO_LOSS,
     )
+
+
+def _training_apart(measured: Measurements, variant: str) -> list[Verdict]:
+    """Judge training in a process of its own, at full speed, beside the same picture with training inside."""
+    cell, inside = (variant, AGENTS), (variant.removesuffix("_process"), AGENTS)
+    rate, ratio = measured.median(cell, "training_rate"), measured.ratio(cell, inside, "training_rate")
+    time, tail = "Frame time while training at full speed", "frame_ms_tail"
+    return [
+        _limit(measured, "time_apart", f"{time}, ms", cell, "frame_ms", 25.0),
+        _limit(measured, "tail_apart", f"{time}, 95th percentile over median", cell, tail, 2.0),
+        Verdict(
+            "training_rate",
+            f"Training steps a second against training inside the frame, {AGENTS} agents",
+            variant,
+            number(measured.median(inside, "training_rate")),
+            f"{change(FASTER_APART)} at least",
+            "not measured" if ratio is None else f"{number(rate)} ({change(ratio)})",
+            None if ratio is None else ratio >= FASTER_APART,
+        ),
+    ]
 
 
 def _thousand(measured: Measurements) -> Verdict:

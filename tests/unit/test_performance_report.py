@@ -12,6 +12,7 @@ from PIL import Image
 
 from tools import benchmark, performance_report
 from tools.benchmark_data import DataError, Measurements, check_profile, figures, load_benchmark, summarize
+from tools.report_scale import judge_scale
 from tools.report_targets import change, judge, number
 from utils.performance_profiler import PerformanceProfiler
 
@@ -19,7 +20,15 @@ ROOT = Path(__file__).parents[2]
 
 
 def profile(
-    frame=20.0, ui=0.2, ui_median=0.05, queries=10.0, draws=3.0, meshes=0.0, cpu_percent=100.0, **per_frame
+    frame=20.0,
+    tail=1.1,
+    ui=0.2,
+    ui_median=0.05,
+    queries=10.0,
+    draws=3.0,
+    meshes=0.0,
+    cpu_percent=100.0,
+    **per_frame,
 ):
     """Return a profile of the given figures; 5 ms of the frame are rendering, the rest no section's."""
     result = PerformanceProfiler(warmup=0).as_dict()
@@ -33,7 +42,7 @@ def profile(
     }
     result["frames"] = 100
     result["fps"] = {"mean": 1e3 / frame, "median": 1e3 / frame, "p5": 900 / frame}
-    result["frame_ms"] = {"median": frame, "p95": frame / 0.9}
+    result["frame_ms"] = {"median": frame, "p95": frame * tail}
     result["sections_ms"] = dict.fromkeys(result["sections_ms"], 0.0) | {"ui": ui, "render": 5.0}
     result["sections_median_ms"] = dict.fromkeys(result["sections_ms"], 0.0) | {"ui": ui_median}
     result["per_frame"] = {
@@ -63,8 +72,10 @@ def good_runs():
             runs += [
                 run("baseline", agents, round_, ui_median=2.4, **slow),
                 run("default", agents, round_, frame=25.0 * load, queries=6.0, ui=0.5, ui_median=0.1),
-                run("gpu", agents, round_, frame=24.0 * load, queries=5.0),
+                run("gpu", agents, round_, frame=24.0 * load, queries=5.0, training_steps=1.0),
             ]
+        runs.append(run("gpu_process", 20, round_, frame=25.0, tail=2.0, training_steps=3.125 / load))
+        runs += [run("gpu_process", agents, round_, frame=25.0) for agents in (30, 50)]
         runs.append(run("gpu", 1000, round_, frame=124.0 * load))
     return runs
 
@@ -76,7 +87,7 @@ def verdict(runs, key, variant):
 def test_every_target_is_met_by_good_runs():
     verdicts = judge(Measurements(good_runs()))
     assert [v.title for v in verdicts if v.met is not True] == []
-    assert len({(v.key, v.variant) for v in verdicts}) == len(verdicts) == 21
+    assert len({(v.key, v.variant) for v in verdicts}) == len(verdicts) == 26
 
 
 @pytest.mark.parametrize(
@@ -94,6 +105,9 @@ def test_every_target_is_met_by_good_runs():
         ("thirty_agents", "default", 30, {"frame": 34.0}),
         ("fifty_agents", "gpu", 50, {"frame": 26.0}),
         ("thousand_agents", "gpu", 1000, {"frame": 126.0}),
+        ("time_apart", "gpu_process", 20, {"frame": 25.1}),
+        ("tail_apart", "gpu_process", 20, {"frame": 20.0, "tail": 2.01}),
+        ("training_rate", "gpu_process", 20, {"frame": 25.0, "training_steps": 3.12}),
     ],
 )
 def test_a_target_just_missed_is_missed(key, variant, agents, bad):
@@ -102,6 +116,67 @@ def test_a_target_just_missed_is_missed(key, variant, agents, bad):
     runs.append(run(variant, agents, **bad))
     assert verdict(runs, key, variant).met is False
     assert verdict(good_runs(), key, variant).met is True
+
+
+def scale_content(**changed):
+    """Return a file of growth that meets every target exactly at its limit; ``name_agents=value`` changes a figure."""
+    cells = {}
+    for agents, frame in ((20, 16.7), (1000, 66.0), (10_000, 250.0), (100_000, 900.0)):
+        figures = {"frame_ms": frame, "frame_ms_p95": 2 * frame, "python_ms": 2.0}
+        cells[str(agents)] = {**figures, "upload_bytes": 32.0 * (agents + 1)}
+    for key, value in changed.items():
+        name, agents = key.rsplit("_", 1)
+        cells[agents][name] = value
+    return {
+        "scale": 1,
+        "machine": {"cpu": "c"},
+        "options": {"threads": 1, "rounds": 3, "system": "point_mass"},
+        "runs": [{"part": "draw", "agents": 20, "gl_renderer": "llvmpipe"}],
+        "summary": {"draw": cells, "simulate": {"20": {"step_ms": 0.3, "steps_per_second": 3333.0}}},
+    }
+
+
+def test_targets_of_growth_are_met_at_their_limits():
+    verdicts = judge_scale(scale_content()["summary"])
+    assert [v.met for v in verdicts] == [True] * 6
+    assert {v.met for v in judge_scale({})} == {None}
+
+
+@pytest.mark.parametrize(
+    ("figure", "bad", "key"),
+    [
+        ("frame_ms_20", 16.8, "scale_frame_20"),
+        ("frame_ms_p95_20", 33.5, "scale_tail_20"),
+        ("frame_ms_1000", 66.1, "scale_frame_1000"),
+        ("frame_ms_10000", 251.0, "scale_frame_10000"),
+        ("python_ms_10000", 2.1, "scale_python_10000"),
+        ("upload_bytes_100000", 3_200_048.0, "scale_upload"),
+    ],
+)
+def test_a_target_of_growth_just_missed_is_missed(figure, bad, key):
+    verdicts = judge_scale(scale_content(**{figure: bad})["summary"])
+    assert next(v for v in verdicts if v.key == key).met is False
+
+
+def test_growth_is_shown_with_its_chart(tmp_path):
+    file = write_benchmark(tmp_path / "benchmark.json", good_runs())
+    (tmp_path / "growth.json").write_text(json.dumps(scale_content()), encoding="utf-8")
+    arguments = [str(file), "--out", str(tmp_path), "--scale", str(tmp_path / "growth.json")]
+    assert performance_report.main(arguments) == 0
+    report = (tmp_path / "performance_report.md").read_text(encoding="utf-8")
+    assert "**32 targets met" in report
+    assert "| 10,000 | 250 | 500 | – | 2.00 | 320,032 |" in report
+    assert Image.open(tmp_path / "charts" / "scale.png").size[0] > 500
+
+
+@pytest.mark.parametrize("content", ["[]", '{"scale": 2}', '{"scale": 1, "summary": []}', '{"scale": 1}'])
+def test_a_file_that_is_no_growth_is_one_line(tmp_path, capsys, content):
+    file = write_benchmark(tmp_path / "benchmark.json", good_runs())
+    (tmp_path / "growth.json").write_text(content, encoding="utf-8")
+    arguments = [str(file), "--out", str(tmp_path), "--scale", str(tmp_path / "growth.json")]
+    assert performance_report.main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "growth.json" in line
 
 
 def test_targets_nothing_measured_are_neither_met_nor_missed():
@@ -181,7 +256,7 @@ def test_documents_show_figures_and_link_their_charts(tmp_path):
     performance_report.main([str(file), "--out", str(tmp_path)])
     report = (tmp_path / "performance_report.md").read_text(encoding="utf-8")
     baseline = (tmp_path / "01_BASELINE_METRICS.md").read_text(encoding="utf-8")
-    assert "**21 targets met, 0 missed, 0 not measured.**" in report
+    assert "**26 targets met, 0 missed, 0 not measured.**" in report
     assert "| Frames per second, 20 agents | default | 6.67 | +60 % at least | 33.3 (×5.00) | yes |" in report
     assert "150" in baseline
     assert "renderer llvmpipe" in baseline, "what the program says of its OpenGL context"

@@ -107,6 +107,11 @@ class Simulation:
         return self.trainer.learner.rows
 
     @property
+    def training_steps(self) -> int:
+        """Steps of the trainer so far, those before a checkpoint included."""
+        return self.trainer.total_steps
+
+    @property
     def finished(self) -> bool:
         """Whether all training episodes are over, or training has stopped; the swarm goes on."""
         return self.stopped is not None or self.trainer.episode >= self.config.episodes

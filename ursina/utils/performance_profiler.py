@@ -46,6 +46,7 @@ COUNTERS = (
     "critic_queries",
     "critic_queries_display",
     "critic_rows",
+    "training_steps",
     "mesh_updates",
     "draw_calls",
     "world_draw_calls",

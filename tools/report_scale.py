@@ -1,0 +1,117 @@
+"""The report's part on growth: from 20 to 100,000 agents, out of the file of ``tools/benchmark_scale.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.benchmark_data import DataError, load_json
+from tools.report_targets import Verdict, number
+
+SCALE_SCHEMA = 1
+
+Summary = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Medians over the rounds by part (``draw``, ``simulate``), number of agents and figure."""
+
+COLUMNS = (
+    ("frame ms", "draw", "frame_ms"),
+    ("frame p95", "draw", "frame_ms_p95"),
+    ("CPU ms/frame", "draw", "cpu_ms"),
+    ("renderer's Python ms", "draw", "python_ms"),
+    ("upload bytes", "draw", "upload_bytes"),
+    ("RSS MB, drawing", "draw", "rss_mb"),
+    ("swarm steps/s", "simulate", "steps_per_second"),
+    ("swarm step ms", "simulate", "step_ms"),
+    ("RSS MB, simulating", "simulate", "rss_mb"),
+)
+"""Title, part and figure of the table's columns."""
+
+LIMITS = (
+    ("scale_frame", "Frame time, ms", "frame_ms", 20, 16.7),
+    ("scale_tail", "Frame time, 95th percentile over median", "frame_ms_tail", 20, 2.0),
+    ("scale_frame", "Frame time with full trails, ms", "frame_ms", 1_000, 66.0),
+    ("scale_frame", "Frame time with full trails, ms", "frame_ms", 10_000, 250.0),
+    ("scale_python", "Renderer's Python time, ms", "python_ms", 10_000, 2.0),
+)
+"""Key, title, figure, number of agents and the most it may be."""
+
+SLAB_BYTES = 32
+"""Bytes of an agent and frame: its record for the body and its record for the trail."""
+
+
+def load_scale(path: Path) -> dict[str, Any]:
+    """Read a file written by ``tools/benchmark_scale.py``; raises :class:`DataError` if it is none."""
+    content = load_json(path)
+    if not isinstance(content, dict) or content.get("scale") != SCALE_SCHEMA:
+        raise DataError(f'{path}: not a benchmark of growth: "scale" must be {SCALE_SCHEMA}')
+    if not isinstance(content.get("summary"), dict) or not isinstance(content.get("machine"), dict):
+        raise DataError(f"{path}: not a benchmark of growth: summary and machine must be objects")
+    return content
+
+
+def judge_scale(summary: Summary) -> list[Verdict]:
+    """Return a verdict on every target of drawing without training; the training agent counts as one."""
+    drawn = summary.get("draw", {})
+    verdicts = []
+    for key, title, name, agents, limit in LIMITS:
+        value = _figures(drawn, agents).get(name)
+        verdicts.append(
+            Verdict(
+                f"{key}_{agents}",
+                f"{title}, {agents:,} agents, not training",
+                "gpu",
+                "–",
+                f"≤ {limit:g}",
+                "not measured" if value is None else number(value),
+                None if value is None else value <= limit,
+            )
+        )
+    return [*verdicts, _uploads(drawn)]
+
+
+def scale_section(content: Mapping[str, Any], table: Callable[..., str]) -> list[str]:
+    """Return the paragraphs of the report; `table` makes Markdown of a header and rows."""
+    summary, options = content["summary"], content["options"]
+    counts = sorted({int(agents) for cells in summary.values() for agents in cells})
+    rows = []
+    for agents in counts:
+        cells = {part: _figures(summary.get(part, {}), agents) for part in summary}
+        rows.append([f"{agents:,}", *(number(cells.get(part, {}).get(name)) for _, part, name in COLUMNS)])
+    renderers = sorted({run["gl_renderer"] for run in content["runs"] if "gl_renderer" in run})
+    return [
+        "## Growth with the number of agents",
+        f"Heights on the GPU, the HUD shown, trails of 600 steps (where half of the memory has room for them), "
+        f"{options['system']}, 1280x720, offscreen, on {' and '.join(renderers)}. Drawn is a swarm that moves while "
+        f"nothing trains; simulated, in a process of its own, is a swarm under CALF with actor and critic and "
+        f"{options['threads']} torch thread. Medians of {options['rounds']} alternating rounds, from "
+        "`measurements/scale.json`, written by `python tools/benchmark.py --scale`.",
+        "![Frame, Python and swarm step times and memory over the number of agents](charts/scale.png)",
+        table(["agents", *(title for title, _, _ in COLUMNS)], rows),
+    ]
+
+
+def _figures(cells: Mapping[str, Mapping[str, float]], agents: int) -> dict[str, float]:
+    """Return the figures of a number of agents, with ``frame_ms_tail``; empty where it was not measured."""
+    figures = dict(cells.get(str(agents), {}))
+    if "frame_ms_p95" in figures:
+        figures["frame_ms_tail"] = figures["frame_ms_p95"] / figures["frame_ms"]
+    return figures
+
+
+def _uploads(drawn: Mapping[str, Mapping[str, float]]) -> Verdict:
+    """Judge that a frame sends exactly two records an agent, while the grid stays."""
+    sent: Sequence[tuple[int, float]] = [
+        (int(agents), cell["upload_bytes"]) for agents, cell in drawn.items() if "upload_bytes" in cell
+    ]
+    wrong = [f"{value:,.0f} with {agents:,}" for agents, value in sent if value != SLAB_BYTES * (agents + 1)]
+    counts = ", ".join(f"{agents:,}" for agents, _ in sorted(sent))
+    return Verdict(
+        "scale_upload",
+        f"Bytes uploaded a frame, {counts or 'any number of'} agents, the training agent included",
+        "gpu",
+        "–",
+        f"{SLAB_BYTES} an agent",
+        "not measured" if not sent else "; ".join(wrong) or f"{SLAB_BYTES} an agent",
+        not wrong if sent else None,
+    )
