@@ -31,6 +31,7 @@ def make_stats(**values) -> TrainingStats:
         "kappa_up": 4904.0,
         "kappa_coefficients": (0.01, 1000.0),
         "phase": "training",
+        "swarm_policy": "calf",
     }
     return TrainingStats(**{**defaults, **values})
 

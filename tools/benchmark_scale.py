@@ -263,9 +263,10 @@ def _stats(step: int) -> Any:
     """Statistics that change, so that the HUD has something to write."""
     from training.frame_state import TrainingStats
 
-    numbers = dict.fromkeys(TrainingStats.__dataclass_fields__, 1.0)
-    whole = {"episode": 0, "total_steps": step, "episode_length": step, "buffer_size": step}
-    return TrainingStats(**{**numbers, **whole, "kappa_coefficients": (0.01, 1000.0), "phase": "training"})  # type: ignore[arg-type]
+    values: dict[str, Any] = dict.fromkeys(TrainingStats.__dataclass_fields__, 1.0)
+    values |= {"episode": 0, "total_steps": step, "episode_length": step, "buffer_size": step}
+    values |= {"kappa_coefficients": (0.01, 1000.0), "phase": "training", "swarm_policy": "nominal"}
+    return TrainingStats(**values)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
 
 from config.visualization_config import VisualizationConfig  # noqa: E402
 from tools.frame_runs import read_options  # noqa: E402
-from training.frame_state import FrameState  # noqa: E402
+from training.frame_state import FrameState, Policy  # noqa: E402
 from training.recording import load_recording  # noqa: E402
 from training.systems import SYSTEMS, System  # noqa: E402
 
@@ -40,6 +40,9 @@ class Recording:
 
     def set_agent_count(self, count: int) -> None:
         """Do nothing: the agents are those that were recorded."""
+
+    def set_swarm_policy(self, policy: Policy) -> None:
+        """Do nothing: the actions are those that were recorded."""
 
     def close(self) -> None:
         """Release nothing."""

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ursina import Entity
 
 from config.visualization_config import RANGES, VisualizationConfig
+from training.stats_text import POLICY_NAMES
 from utils.meters import Meters
 from utils.performance_profiler import PerformanceProfiler
 from visuals.camera_controls import FlyCamera
@@ -24,7 +25,7 @@ from visuals.shader_reload import ShaderReload
 from visuals.window import Window
 
 if TYPE_CHECKING:
-    from training.frame_state import FrameState
+    from training.frame_state import FrameState, Policy
     from training.remote_simulation import RemoteSimulation
     from training.simulation import Simulation
 
@@ -188,6 +189,9 @@ class Session:
             "+": lambda: self._change_agents(+1),
             "=": lambda: self._change_agents(+1),
             "-": lambda: self._change_agents(-1),
+            "1": lambda: self._set_policy("calf"),
+            "2": lambda: self._set_policy("td3"),
+            "3": lambda: self._set_policy("nominal"),
             "f": self._window.toggle_fullscreen,
             "tab": self._toggle_help,
             "t": self._restart,
@@ -219,6 +223,10 @@ class Session:
         step = max(1, self._agents // 10)
         self._agents = int(max(low, min(high, self._agents + change * step)))
         self._source.set_agent_count(self._agents)
+
+    def _set_policy(self, policy: Policy) -> None:
+        self._source.set_swarm_policy(policy)
+        self._notify(f"the swarm is controlled by {POLICY_NAMES[policy]} from here on", NOTICE_S)
 
     def _toggle_help(self) -> None:
         self._hud.help_visible = not self._hud.help_visible

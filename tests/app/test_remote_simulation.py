@@ -68,6 +68,9 @@ def test_steps_arrive_commands_go_and_closing_saves_and_leaves_nothing(simulatio
     simulation.set_agent_count(7)
     wait_for(lambda: len(simulation.next_frame().states) == 7)
     assert simulation.next_frame().step == paused_at
+    simulation.set_swarm_policy("nominal")
+    wait_for(lambda: simulation.next_frame().stats.swarm_policy == "nominal")
+    assert simulation.next_frame().step == paused_at
     simulation.set_paused(False)
     wait_for(lambda: simulation.next_frame().step > paused_at)
     wait_for(lambda: simulation.next_frame() is not None and simulation.critic_queries["swarm"] > 0)
@@ -89,12 +92,14 @@ def test_a_killed_trainer_is_noticed_within_a_second_and_can_be_started_again(si
     assert simulation.next_frame().step >= last.step, "the last picture is kept"
 
     stale = simulation.next_frame()
+    simulation.set_swarm_policy("td3")  # nobody is there to hear it
     simulation.restart()
     assert simulation.failure is None
     wait_for(
         lambda: simulation.next_frame() is not stale and simulation.next_frame().q_grid is not stale.q_grid
     )
     assert simulation.next_frame().respawned.shape == (20,)
+    assert simulation.next_frame().stats.swarm_policy == "td3"
 
 
 def test_a_trainer_that_cannot_start_says_why(tmp_path):

@@ -17,7 +17,13 @@ from visuals.timeline import STRIDE, WINDOW, Timeline
 SIZES = [(1280, 720), (1920, 1080), (640, 360), (1024, 768), (2560, 1080), (3840, 2160)]
 WIDE = "−12,345,678.9012"
 ROWS = {
-    "run": [("Phase", "warm-up"), ("Episode", "100,000 / 1,000,000"), ("Steps", WIDE), ("Agents", "100,000")],
+    "run": [
+        ("Phase", "warm-up"),
+        ("Episode", "100,000 / 1,000,000"),
+        ("Steps", WIDE),
+        ("Agents", "100,000"),
+        ("Swarm by", "TD3 alone"),
+    ],
     "episode": [("Reward", WIDE), ("Length", WIDE), ("Mean of 10", WIDE), ("Success", "100.0 %")],
     "training": [("Buffer", WIDE), ("Noise", "0.500"), ("Critic loss", "1.2346e+12"), ("Actor loss", WIDE)],
     "calf": [

@@ -21,10 +21,11 @@ def frame(step: int, count: int = 20, layout: SharedLayout = LAYOUT) -> FrameSta
         **{
             field.name: float(step) if field.name not in ("episode", "total_steps") else step
             for field in fields(TrainingStats)
-            if field.name not in ("kappa_coefficients", "phase")
+            if field.name not in ("kappa_coefficients", "phase", "swarm_policy")
         },
         kappa_coefficients=(0.01, float(step)),
         phase="training",
+        swarm_policy="td3",
     )
     return FrameState(
         step=step,

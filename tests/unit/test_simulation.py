@@ -192,6 +192,36 @@ def test_agent_count_changes_at_the_end_of_the_arrays(paused):
         simulation.set_agent_count(0)
 
 
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("policy", ["td3", "nominal", "calf"])
+def test_the_swarms_policy_changes_in_the_next_step_with_new_certificates(policy, paused):
+    simulation = Simulation(options(swarm_policy="nominal" if policy == "calf" else "calf", n_agents=50))
+    for _ in range(20):
+        before = simulation.next_frame()
+    simulation.set_paused(paused)
+    simulation.set_swarm_policy(policy)
+    if paused:
+        shown = simulation.next_frame()
+        assert (shown.step, shown.stats.swarm_policy) == (before.step, policy)
+        np.testing.assert_array_equal(shown.states, before.states)
+        simulation.set_paused(False)
+    frame = simulation.next_frame()
+    assert frame.stats.swarm_policy == policy
+    staying = ~frame.respawned
+    first = {"td3": Mode.TD3, "nominal": Mode.NOMINAL, "calf": Mode.NOMINAL}[policy]
+    assert set(frame.modes[staying]) == {first}, "the first action under CALF is the stabilizer's"
+    if policy == "calf":
+        assert np.isfinite(simulation.swarm.calf.q_certified[staying]).all()
+        simulation.swarm.calf.q_certified[:] = -1e6
+        simulation.set_swarm_policy("calf")
+        assert (simulation.swarm.calf.q_certified == -1e6).all(), "the same policy again changes nothing"
+
+
+def test_an_unknown_policy_of_the_swarm_is_refused_in_one_line():
+    with pytest.raises(ValueError, match="swarm policy accepts calf, td3, nominal, got 'random'"):
+        Simulation(options()).set_swarm_policy("random")
+
+
 def test_training_ends_with_the_episodes_and_the_swarm_goes_on():
     simulation = Simulation(options(episodes=1))
     simulation.next_frame()

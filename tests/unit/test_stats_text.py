@@ -67,6 +67,7 @@ def test_every_statistic_is_shown():
     rows = all_rows(frame)
     assert rows["Episode"] == "3 / 500"
     assert rows["Agents"] == "3"
+    assert rows["Swarm by"] == "CALF"
     assert rows["Mode"] == "nominal"
     assert rows["Q − Q†"] == "−4.7000"
     assert (rows["Q least"], rows["Q greatest"]) == ("−4.50", "−1.00")

@@ -109,7 +109,7 @@ def test_rates_count_the_modes_of_the_episode():
         modes.append(trainer.mode)
     assert not trainer.history.returns
     value = trainer.value()
-    stats = trainer.stats(value, "training")
+    stats = trainer.stats(value, "training", "calf")
     assert stats.relax_rate == modes.count(Mode.RELAX) / 50
     assert stats.intervention_rate == modes.count(Mode.NOMINAL) / 50
     assert stats.certification_rate == modes.count(Mode.TD3) / 50
@@ -121,7 +121,7 @@ def test_hud_value_is_the_critic_here_with_its_bounds():
     trainer = make(calf=CalfParameters(c_low=0.5, c_up=7.0))
     for _ in range(30):
         trainer.step()
-    stats = trainer.stats(trainer.value(), "warm-up")
+    stats = trainer.stats(trainer.value(), "warm-up", "calf")
     expected = trainer.learner.q_values(trainer.state[None], trainer.action[None], "test")[0]
     norm = float(np.hypot(*trainer.state))
     assert stats.q_value == expected
@@ -170,7 +170,7 @@ def test_history_windows():
 
 
 def numbers(trainer):
-    return trainer.stats(trainer.value(), "training")
+    return trainer.stats(trainer.value(), "training", "calf")
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

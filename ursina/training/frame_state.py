@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from enum import IntEnum
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,17 @@ class Mode(IntEnum):
     NOMINAL = 2
 
 
+Policy = Literal["calf", "td3", "nominal"]
+"""Who controls the swarm: CALF, the bare TD3 actor, or the nominal stabilizer."""
+
+
 @dataclass(frozen=True)
 class TrainingStats:
     """The numbers of the training run that the HUD shows; rewards are unscaled, losses are of scaled rewards.
 
     Rates are fractions in [0, 1] over the current episode; ``nan`` marks a number that does not exist yet.
-    ``q_value`` is min(Q1, Q2)(s, a) of the training agent's current state and last action.
+    ``q_value`` is min(Q1, Q2)(s, a) of the training agent's current state and last action; ``phase`` says what the
+    trainer does; ``swarm_policy`` is a :data:`Policy`.
     """
 
     episode: int
@@ -53,6 +58,7 @@ class TrainingStats:
     kappa_up: float
     kappa_coefficients: tuple[float, float]
     phase: str
+    swarm_policy: str
 
     def to_json(self) -> str:
         """Return the numbers as JSON text, for :meth:`from_json`."""
@@ -151,6 +157,9 @@ class FrameSource(Protocol):
 
     def set_agent_count(self, count: int) -> None:
         """Show ``count`` ≥ 1 swarm agents; those that stay keep their states, new ones start an episode."""
+
+    def set_swarm_policy(self, policy: Policy) -> None:
+        """Let ``calf``, ``td3`` or ``nominal`` control the swarm from one of the next steps on."""
 
     def close(self) -> None:
         """Save what must be kept and release everything. Safe to call twice."""

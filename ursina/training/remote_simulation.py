@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from config.visualization_config import VisualizationConfig
-from training.frame_state import FrameState
+from training.frame_state import FrameState, Policy
 from training.shared_frames import SharedFrames, SharedLayout
 from training.systems import SYSTEMS
 from training.worker import run_worker
@@ -53,6 +53,7 @@ class RemoteSimulation:
         self.stopped: str | None = None
         self._run_dir = run_dir
         self._count = config.n_agents
+        self._policy: Policy = config.swarm_policy
         self._paused = False
         self._counters: dict[str, Counter[str]] = {"critic_queries": Counter(), "critic_rows": Counter()}
         self._training_steps = 0
@@ -118,6 +119,11 @@ class RemoteSimulation:
             smaller.close()
         self._send("count", count)
 
+    def set_swarm_policy(self, policy: Policy) -> None:
+        """Let CALF, the bare actor or the nominal policy control the swarm from one of the next steps on."""
+        self._policy = policy
+        self._send("policy", policy)
+
     def restart(self) -> None:
         """Start the trainer again after it stopped, from the newest checkpoint of the run if there is one."""
         self._send("quit")
@@ -126,7 +132,8 @@ class RemoteSimulation:
         resume = self._run_dir is not None and self._run_dir.is_dir()
         self._frames = self._new_memory()
         self._fresh = True
-        self._start(replace(self.config, n_agents=self._count, resume=resume))
+        now = replace(self.config, n_agents=self._count, swarm_policy=self._policy, resume=resume)
+        self._start(now)
         self.failure = self.stopped = None
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from config.visualization_config import VisualizationConfig
 from training.calf import CalfParameters
 from training.checkpoint import check_fits, without_rows
-from training.frame_state import FrameState
+from training.frame_state import FrameState, Policy
 from training.learner import DivergedError
 from training.run_files import CHECKPOINT_EPISODES, RunFiles, stop_notice
 from training.swarm import Swarm
@@ -147,6 +147,20 @@ class Simulation:
             self.swarm.resize(count)
             self._frame = self._published()
 
+    def set_swarm_policy(self, policy: Policy) -> None:
+        """Let CALF, the bare actor or the nominal policy control the swarm from the next step on.
+
+        Raises
+        ------
+        ValueError
+            If ``policy`` is none of the names.
+        """
+        if policy not in get_args(Policy):
+            raise ValueError(f"swarm policy accepts {', '.join(get_args(Policy))}, got {policy!r}")
+        self.swarm.set_policy(policy)
+        if self._paused:
+            self._frame = self._published()
+
     def close(self) -> None:
         """Save a checkpoint and finish the run's files. Safe to call twice."""
         if self._files is not None:
@@ -228,7 +242,7 @@ class Simulation:
             training_state=self.trainer.state.astype(np.float32),
             training_mode=int(self.trainer.mode),
             training_respawned=self._training_respawned,
-            stats=self.trainer.stats(self._value, self._phase),
+            stats=self.trainer.stats(self._value, self._phase, self.swarm.policy),
         )
 
     @property

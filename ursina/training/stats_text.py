@@ -13,6 +13,10 @@ NONE = "–"
 """Shown for a number that does not exist yet."""
 
 
+POLICY_NAMES = {"calf": "CALF", "td3": "TD3 alone", "nominal": "stabilizer"}
+"""Who controls the swarm, for people."""
+
+
 def run_rows(frame: FrameState, episodes: int) -> Rows:
     """How far the run is."""
     stats = frame.stats
@@ -21,6 +25,7 @@ def run_rows(frame: FrameState, episodes: int) -> Rows:
         ("Episode", f"{stats.episode:,} / {episodes:,}"),
         ("Steps", f"{stats.total_steps:,}"),
         ("Agents", f"{len(frame.states):,}"),
+        ("Swarm by", POLICY_NAMES[stats.swarm_policy]),
     ]
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from training.calf import Calf, CalfParameters, Selection
-from training.frame_state import Mode
+from training.frame_state import Mode, Policy
 from training.learner import Learner
 from training.systems import System
-
-Policy = Literal["calf", "td3", "nominal"]
 
 
 class Swarm:
@@ -58,6 +56,15 @@ class Swarm:
         self.modes = np.concatenate([self.modes[:count], np.full(added, self._first_mode, np.uint8)])
         self.respawned = np.concatenate([self.respawned[:count], np.ones(added, np.bool_)])
         self.episode_steps = np.concatenate([self.episode_steps[:count], np.zeros(added, np.int64)])
+
+    def set_policy(self, policy: Policy) -> None:
+        """Let another policy control the agents from the next step on; certificates begin anew with it.
+
+        A certificate that an agent got before it was controlled otherwise says nothing about where it is now.
+        """
+        if policy != self.policy:
+            self.policy = policy
+            self.calf.reset(np.ones(len(self), np.bool_))
 
     def step(self) -> None:
         """Step all agents once; those at the goal, out of bounds or at the step limit start anew."""

@@ -162,8 +162,8 @@ class Trainer:
         """Return the fraction of the episode's actions that ``mode`` chose; nan before the first."""
         return self.mode_counts[mode] / self.episode_length if self.episode_length else float("nan")
 
-    def stats(self, value: Value, phase: str) -> TrainingStats:
-        """Return the numbers to show, with a ``value`` asked for earlier or just now."""
+    def stats(self, value: Value, phase: str, swarm_policy: str) -> TrainingStats:
+        """Return the numbers to show, with a ``value`` asked for earlier or just now, and what others know."""
         return TrainingStats(
             episode=self.episode,
             total_steps=self.total_steps,
@@ -187,6 +187,7 @@ class Trainer:
             kappa_up=value.kappa_up,
             kappa_coefficients=(self.calf.parameters.c_low, self.calf.parameters.c_up),
             phase=phase,
+            swarm_policy=swarm_policy,
         )
 
     def _begin_episode(self) -> None:

@@ -123,7 +123,7 @@ class TrainingVisualizer:
         add(
             "run",
             lambda: stats_text.run_rows(self._shown, self._config.episodes),
-            events=("episode", "agents"),
+            events=("episode", "agents", "exact"),
         )
         add("episode", lambda: stats_text.episode_rows(self._shown))
         add("training", lambda: stats_text.training_rows(self._shown))

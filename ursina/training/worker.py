@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from config.visualization_config import VisualizationConfig
+from training.frame_state import Policy
 from training.quick_start import import_compiler_aside, put_off_compiler
 from training.shared_frames import SharedFrames, SharedLayout
 
@@ -36,7 +37,7 @@ def run_worker(
 ) -> None:
     """Train until told to quit or until the other side is gone; then save a checkpoint and return.
 
-    Commands are tuples of a word and values: ``("paused", bool)``, ``("count", int)``,
+    Commands are tuples of a word and values: ``("paused", bool)``, ``("count", int)``, ``("policy", name)``,
     ``("memory", name, layout)``, ``("step",)`` and ``("quit",)``. What goes back: ``("counters", dict)`` and, last,
     ``("failed", one line)`` if the simulation cannot go on.
     """
@@ -156,6 +157,10 @@ class Worker:
 
     def _on_count(self, count: int) -> None:
         self._simulation.set_agent_count(count)
+        self._publish_if_paused()
+
+    def _on_policy(self, policy: Policy) -> None:
+        self._simulation.set_swarm_policy(policy)
         self._publish_if_paused()
 
     def _on_memory(self, name: str, layout: SharedLayout) -> None:

@@ -15,6 +15,7 @@ KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("F",), "full screen"),
     (("P",), "pause"),
     (("+", "−"), "more, fewer agents"),
+    (("1", "2", "3"), "swarm controlled by CALF, TD3 alone, the stabilizer"),
     (("H",), "landscape"),
     (("G",), "grid lines"),
     (("C",), "certificate overlay: where the critic can be trusted"),
