@@ -2,8 +2,9 @@
 
 Each measurement runs in a process of its own. ``draw`` shows a swarm under the nominal policy with full trails at
 1280x720, HUD included, while nothing trains; ``simulate`` steps the swarm under CALF without drawing, with actor and
-critic. Rounds alternate through all numbers of agents, so that other load falls on all of them. Written are a JSON
-file and a chart of the medians with logarithmic axes.
+critic; ``start`` starts the program as a user would, training in a process of its own, and waits for its first
+picture of a state. Rounds alternate through all numbers of agents, so that other load falls on all of them. Written
+are a JSON file and a chart of the medians with logarithmic axes.
 
 Examples
 --------
@@ -20,9 +21,10 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,12 +42,15 @@ if TYPE_CHECKING:
 
 SystemName = Literal["point_mass", "differential_drive"]
 
+PARTS = ("draw", "simulate", "start")
 AGENTS = (20, 100, 1_000, 10_000, 100_000)
 QUICK_AGENTS = (20, 1_000)
 TRAIL_LENGTH = 600
 SIZE = (1280, 720)
 MEASURED_S = 8.0
 """Seconds that a measurement goes on, warm-up not counted."""
+LONGEST_START_S = 60.0
+"""After this the program has not started."""
 LEAST, MOST = 5, 200
 """Bounds on the frames or steps of a measurement."""
 OUTPUT = ROOT / "ursina" / "llm" / "stage_4" / "measurements" / "scale.json"
@@ -147,6 +152,32 @@ def measure_simulation(agents: int, threads: int, system_name: SystemName) -> di
     }
 
 
+def measure_start(agents: int, system_name: SystemName) -> dict[str, Any]:
+    """Start the program and return the seconds until its first captured picture of a frame state is there."""
+    with tempfile.TemporaryDirectory(prefix="calf-start-") as folder:
+        picture = Path(folder) / "capture" / "frame_000001.png"
+        command = [sys.executable, str(ROOT / "ursina" / "main.py"), "--offscreen", "--gpu-heights"]
+        command += [
+            "--training",
+            "process",
+            "--frames",
+            "1",
+            "--n-agents",
+            str(agents),
+            "--system",
+            system_name,
+        ]
+        command += ["--capture", str(picture.parent), "--run-dir", str(Path(folder) / "run")]
+        start = perf_counter()
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT) as program:
+            while not picture.exists() and program.poll() is None:
+                sleep(0.01)
+            seconds = perf_counter() - start
+    if program.returncode != 0 or seconds > LONGEST_START_S:
+        raise RuntimeError(f"the program ended with exit code {program.returncode} after {seconds:.1f} s")
+    return {"start_s": seconds}
+
+
 def trail_length(agents: int) -> int:
     """Return :data:`TRAIL_LENGTH`, or what half of the free memory has room for: the ring and its mirror."""
     return max(2, min(TRAIL_LENGTH, psutil.virtual_memory().available // 2 // (32 * (agents + 1)) - 1))
@@ -157,10 +188,10 @@ def run_all(options: argparse.Namespace) -> dict[str, Any]:
     runs: list[dict[str, Any]] = []
     for number in range(options.rounds):
         for agents in options.agents if number % 2 == 0 else options.agents[::-1]:
-            for part in ("draw", "simulate"):
+            for part in PARTS:
                 result = _measure_apart(part, agents, options)
                 runs.append({"part": part, "agents": agents, "round": number, **result})
-                time = result.get("frame_ms", result.get("step_ms"))
+                time = result.get("frame_ms", result.get("step_ms", 1e3 * result.get("start_s", 0.0)))
                 print(
                     f"round {number + 1}: {part:8} {agents:7} agents {time:9.2f} ms",
                     file=sys.stderr,
@@ -198,6 +229,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from tools.report_charts import draw_growth
 
+    if options.measure == "start":
+        print(json.dumps(measure_start(options.agents[0], options.system)))
+        return 0
     try:
         content = run_all(options)
     except RuntimeError as error:
@@ -222,7 +256,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=OUTPUT, help="JSON file; the chart lies beside it")
     parser.add_argument("--quick", action="store_true", help="one round with few agents")
-    parser.add_argument("--measure", choices=("draw", "simulate"), help=argparse.SUPPRESS)
+    parser.add_argument("--measure", choices=PARTS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     options.agents = options.agents or list(QUICK_AGENTS if options.quick else AGENTS)
     options.rounds = options.rounds or (1 if options.quick else 3)
