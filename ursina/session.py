@@ -122,6 +122,7 @@ class Session:
                 print(f"wrote {path}")
             self._write_profile(self._config.profile)
         finally:
+            capture.discard()
             self._close()
             for signal_number, handler in before.items():
                 signal.signal(signal_number, handler)
@@ -168,7 +169,7 @@ class Session:
         state = self._source.next_frame()
         failure = getattr(self._source, "failure", None)
         if failure is not None:
-            if state is None:
+            if state is None or self._window.offscreen:  # nobody is there to press T
                 raise SessionError(failure)
             self._notify(f"{failure}; press T to restart it")
         stopped = getattr(self._source, "stopped", None)
@@ -195,7 +196,7 @@ class Session:
             "f": self._window.toggle_fullscreen,
             "tab": self._toggle_help,
             "t": self._restart,
-            "f1": lambda: self._write_profile(self._run_dir / "profile.json"),
+            "f1": self._write_profile_now,
             "f2": self._toggle_table,
             "f3": self._profiler.reset,
         }.get(key)
@@ -250,6 +251,12 @@ class Session:
         for written in self._profiler.write(path):
             print(f"wrote {written}")
         self._notify(f"wrote {path}", NOTICE_S)
+
+    def _write_profile_now(self) -> None:
+        try:
+            self._write_profile(self._run_dir / "profile.json")
+        except OSError as error:
+            self._notify(str(error), NOTICE_S)
 
     def _draw_idle(self) -> None:
         self._window.step()

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,22 +25,45 @@ from training.simulation import Simulation
 SMALL = ["--offscreen", "--size", "320x180", "--training", "inline", "--n-agents", "2", "--frames", "3"]
 
 
-def run(folder: Path, *args: str, root: Path = ROOT, limit: int = 0, **variables: str):
-    """Run the program with no display; ``limit`` is the largest file in bytes that it may write."""
+def without_privileges() -> list[str] | None:
+    """Words before a command that has to respect read-only folders; None where root cannot be made to."""
+    if os.geteuid() != 0:
+        return []
+    words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    able = shutil.which("setpriv") and subprocess.run([*words, "true"], check=False).returncode == 0
+    return words if able else None
+
+
+def run(
+    folder: Path,
+    *args: str,
+    root: Path = ROOT,
+    limit: int = 0,
+    before: Sequence[str] = (),
+    once: Callable[[Path], object] | None = None,
+    **variables: str,
+):
+    """Run the program with no display.
+
+    ``limit`` is the largest file in bytes that it may write, ``before`` stands before its command; ``once`` is called
+    with the folder as soon as a checkpoint lies in its "run".
+    """
     kept = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
     start = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))" if limit else ""
     begin = f"import sys, runpy; {start}\nsys.argv[:] = sys.argv[1:]\n"
     begin += "sys.path[0] = __import__('os').path.dirname(sys.argv[0])\n"
     begin += "runpy.run_path(sys.argv[0], run_name='__main__')"
-    return subprocess.run(
-        [sys.executable, "-c", begin, str(root / "ursina" / "main.py"), *args],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(root), **variables},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    command = [*before, sys.executable, "-c", begin, str(root / "ursina" / "main.py"), *args]
+    environment = {**kept, "PYTHONPATH": str(root), **variables}
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        if once is not None:
+            while program.poll() is None and not list((folder / "run").glob(PATTERN)):
+                time.sleep(0.01)
+            once(folder / "run")
+        out, err = program.communicate(timeout=240)
+    return subprocess.CompletedProcess(command, program.returncode, out, err)
 
 
 def assert_one_line(done, code: int, text: str) -> None:
@@ -96,6 +120,66 @@ def test_no_room_for_a_checkpoint_is_one_line_and_earlier_ones_stay(tmp_path):
     assert_one_line(done, 1, "cannot be written")
     assert {path: path.read_bytes() for path in (tmp_path / "run").glob(PATTERN)} == before
     assert not list((tmp_path / "run").glob(".*.tmp"))
+
+
+LONG_ENOUGH = {
+    "alone": ["--no-render", "--episodes", "100", "--checkpoint-interval", "1"],
+    "inline": [*SMALL[:-2], "--frames", "400", "--run-dir", "run"],
+    "process": [*SMALL[:-2], "--training", "process", "--frames", "300", "--run-dir", "run"],
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+@pytest.mark.parametrize("training", LONG_ENOUGH)
+def test_a_run_folder_that_becomes_read_only_while_training(tmp_path, training):
+    before = without_privileges()
+    if before is None:
+        pytest.skip("root may write everywhere here")
+    first = {}
+
+    def protect(folder: Path) -> None:
+        first.update({path: path.read_bytes() for path in folder.glob(PATTERN)})
+        folder.chmod(0o555)
+
+    done = run(tmp_path, *LONG_ENOUGH[training], "--run-dir", "run", before=before, once=protect)
+    (tmp_path / "run").chmod(0o755)
+    lines = [line for line in done.stderr.splitlines() if "ep/s" not in line and line.strip()]
+    assert done.returncode == 1, done.stderr
+    assert len(lines) == 1 and lines[0].startswith("error: run/"), lines
+    assert "cannot be written: Permission denied" in lines[0]
+    assert first and {path: path.read_bytes() for path in (tmp_path / "run").glob(PATTERN)} == first
+    assert not list((tmp_path / "run").glob(".*.tmp"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+@pytest.mark.parametrize("training", LONG_ENOUGH)
+def test_a_read_only_run_folder_is_one_line(tmp_path, training):
+    before = without_privileges()
+    if before is None:
+        pytest.skip("root may write everywhere here")
+    (tmp_path / "run").mkdir(mode=0o555)
+    done = run(tmp_path, *LONG_ENOUGH[training], "--run-dir", "run", before=before)
+    assert_one_line(done, 1, "run_dir run cannot be written: Permission denied")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (["--capture", "out", "--capture-every", "2"], "out/frame_000002.png"),
+        (["--profile", "out/numbers.json", "--frames", "60"], "out/numbers.json"),
+    ],
+)
+def test_pictures_and_numbers_that_cannot_be_written_are_one_line(tmp_path, args, named):
+    before = without_privileges()
+    if before is None:
+        pytest.skip("root may write everywhere here")
+    (tmp_path / "out").mkdir(mode=0o555)
+    done = run(tmp_path, *SMALL, "--run-dir", "run", *args, before=before)
+    assert_one_line(done, 1, f"{named} cannot be written: Permission denied")
+    assert not [path for path in (tmp_path / "run").iterdir() if ".part" in path.name or ".tmp" in path.name]
+    assert list((tmp_path / "run").glob(PATTERN)), "training is saved all the same"
 
 
 def test_a_hostile_checkpoint_is_one_line(tmp_path):

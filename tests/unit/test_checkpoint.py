@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 
 from training import checkpoint
 from training.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint, save_checkpoint
+from utils import atomic_files
 
 APPLICATION = Path(__file__).resolve().parents[2] / "ursina"
 
@@ -148,15 +149,16 @@ def test_tensors_that_fit_no_values_are_refused(tmp_path):
 
 def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "file"
-    checkpoint.write_atomically(path, b"old")
+    atomic_files.write_atomically(path, b"old")
 
     def fail(descriptor):
         raise OSError("disk full")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        checkpoint.write_atomically(path, b"new")
+    monkeypatch.setattr(atomic_files.os, "fsync", fail)
+    with pytest.raises(OSError, match=r"file cannot be written: disk full"):
+        atomic_files.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
 WRITER = """

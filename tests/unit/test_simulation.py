@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from config.visualization_config import VisualizationConfig
-from training import run_files
 from training.checkpoint import PATTERN, newest_checkpoint
 from training.frame_state import Mode
 from training.headless import train
@@ -304,9 +303,8 @@ def test_headless_training_writes_its_files(tmp_path):
     assert again.total_steps == trainer.total_steps
 
 
-def test_checkpoints_come_with_the_episodes(tmp_path, monkeypatch):
-    monkeypatch.setattr("training.simulation.CHECKPOINT_EPISODES", 2)
-    simulation = Simulation(options(), tmp_path)
+def test_checkpoints_come_with_the_episodes(tmp_path):
+    simulation = Simulation(options(checkpoint_interval=2), tmp_path)
     saved = []
     for _ in range(5):
         simulation.trainer.environment.episode_steps = 999
@@ -314,7 +312,6 @@ def test_checkpoints_come_with_the_episodes(tmp_path, monkeypatch):
         saved.append(len(list(tmp_path.glob(PATTERN))))
     assert saved == [1, 1, 2, 2, 3]  # the first frame shows the start
     simulation.close()
-    assert run_files.CHECKPOINT_EPISODES == 50
 
 
 def test_new_run_does_not_mix_with_an_old_one(tmp_path):

@@ -21,6 +21,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "trail_length": (2, 10_000),
     "seed": (0, 2**32 - 1),
     "episodes": (1, 1_000_000),
+    "checkpoint_interval": (1, 1_000_000),
     "sim_rate": (0.0, 100_000.0),
     "size": (64, 8192),
     "frames": (1, 100_000_000),
@@ -139,6 +140,9 @@ class VisualizationConfig:
 
     resume: bool = False
     """Continue from the newest complete checkpoint of the run directory."""
+
+    checkpoint_interval: int = 50
+    """Episodes between checkpoints; what a crash can cost."""
 
     no_render: bool = False
     """Train without pictures."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+
+from utils.atomic_files import write_atomically
 
 FORMAT = "calf-gpu checkpoint"
 VERSION = "1"
@@ -97,33 +98,6 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
         except CheckpointError:
             continue
     return None
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Make ``path`` hold ``content``: readers and crashes see the old file or the whole new one.
-
-    Raises
-    ------
-    OSError
-        In one line that names the file, if it cannot be written; the old file is left, and nothing beside it.
-    """
-    aside = path.with_name(f".{path.name}.tmp")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
-        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
-    if os.name == "posix":  # folders cannot be opened on Windows, and need no sync there
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def delete_older(newest: Path, keep: int) -> None:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from config.visualization_config import VisualizationConfig
 from training.learner import DivergedError
-from training.run_files import CHECKPOINT_EPISODES, RunFiles, stop_notice
+from training.run_files import RunFiles, stop_notice
 from training.simulation import make_trainer
 from training.trainer import Trainer
 
@@ -21,8 +21,8 @@ from training.trainer import Trainer
 def train(config: VisualizationConfig, run_dir: Path) -> Trainer:
     """Train for ``config.episodes`` episodes with a progress bar, and return the trainer.
 
-    Checkpoints are written at the start, every 50 episodes and at the end; Ctrl-C ends the training after the
-    current step.
+    Checkpoints are written at the start, every ``config.checkpoint_interval`` episodes and at the end; Ctrl-C ends
+    the training after the current step.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def _train(config: VisualizationConfig, trainer: Trainer, files: RunFiles) -> No
             bar.set_postfix(
                 mean_return_10=f"{trainer.history.mean_return(10):.1f}", steps=trainer.total_steps
             )
-            if trainer.episode % CHECKPOINT_EPISODES == 0:
+            if trainer.episode % config.checkpoint_interval == 0:
                 save()
     save()
 

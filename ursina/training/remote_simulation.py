@@ -137,15 +137,25 @@ class RemoteSimulation:
         self.failure = self.stopped = None
 
     def close(self) -> None:
-        """Have the trainer save and end, and release the shared memory. Safe to call twice."""
+        """Have the trainer save and end, and release the shared memory. Safe to call twice.
+
+        Raises
+        ------
+        OSError
+            If its last checkpoint cannot be written.
+        """
         if self._closed:
             return
         self._closed = True
-        if self._fresh:
+        known = self.failure
+        starting = self._fresh
+        if starting:
             self._process.kill()  # still starting: there is nothing to save and no need to wait
         self._send("quit")
         self._end_process()
         self._frames.close()
+        if known is None and not starting and self._process.exitcode:
+            raise OSError(self.failure)
 
     def _start(self, config: VisualizationConfig) -> None:
         # A forked copy of a process with a GL context cannot work.
@@ -191,6 +201,7 @@ class RemoteSimulation:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
+        self._listen()
         self._pipe.close()
 
 

@@ -16,18 +16,15 @@ from training.checkpoint import (
     newest_checkpoint,
     one_line,
     save_checkpoint,
-    write_atomically,
 )
 from training.frame_state import Mode
 from training.learner import DivergedError
 from training.run_lock import RunLock
 from training.trainer import Trainer
+from utils.atomic_files import write_atomically
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-CHECKPOINT_EPISODES = 50
-"""Episodes from one checkpoint to the next."""
 
 KEPT_CHECKPOINTS = 3
 """Newest checkpoints that a long run keeps."""

@@ -15,7 +15,7 @@ from training.calf import CalfParameters
 from training.checkpoint import check_fits, without_rows
 from training.frame_state import FrameState, Policy
 from training.learner import DivergedError
-from training.run_files import CHECKPOINT_EPISODES, RunFiles, stop_notice
+from training.run_files import RunFiles, stop_notice
 from training.swarm import Swarm
 from training.systems import SYSTEMS
 from training.trainer import Trainer, Value
@@ -215,7 +215,7 @@ class Simulation:
         if self._files is None or self.stopped is not None:
             return
         self._files.episode_ended(self.trainer)
-        if self.trainer.episode % CHECKPOINT_EPISODES == 0 or self.finished:
+        if self.trainer.episode % self.config.checkpoint_interval == 0 or self.finished:
             self._save(self._files)
 
     def _evaluate_grid(self) -> None:

@@ -22,6 +22,7 @@ Decisions, so that numbers can be read without the code:
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.atomic_files import write_atomically
 from utils.frame_history import FrameHistory
 from utils.machine import describe_machine, resident_megabytes
 
@@ -227,18 +229,18 @@ class PerformanceProfiler:
 
     def write_json(self, path: Path) -> None:
         """Write :meth:`as_dict` as JSON; the folder is made if it is missing."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
+        write_atomically(path, text.encode())
 
     def write_csv(self, path: Path) -> None:
         """Write every kept frame as a row: its number, times in ms, sections and counters."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         names = self._history.names
         rows = np.stack([self._history.column(name) for name in names], axis=1) if names else np.zeros((0, 0))
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["frame", *names])
-            writer.writerows([number, *map(float, row)] for number, row in enumerate(rows))
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(["frame", *names])
+        writer.writerows([number, *map(float, row)] for number, row in enumerate(rows))
+        write_atomically(path, text.getvalue().encode())
 
     def write(self, path: Path) -> tuple[Path, Path]:
         """Write JSON to ``path`` and CSV beside it (F1); return both paths."""

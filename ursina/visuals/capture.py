@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from panda3d.core import GraphicsOutput, Texture
 from PIL import Image
 
+from utils.atomic_files import cannot_write, write_atomically
 from visuals.window import Window
 
 VIDEO_RATE = 30
@@ -102,6 +104,11 @@ class FrameCapture:
         video = self._video.close() if self._video is not None else None
         return [picture, video] if video is not None else [picture]
 
+    def discard(self) -> None:
+        """Delete what is unfinished; nothing after :meth:`close`."""
+        if self._video is not None:
+            self._video.discard()
+
     def _due(self, number: int) -> bool:
         return self._folder is not None and number % self._every == 0
 
@@ -119,42 +126,74 @@ class Video:
         self._size = (0, 0)
 
     def add(self, pixels: NDArray[np.uint8]) -> None:
-        """Append a picture, (height, width, 3); those of another size than the first are left out."""
-        height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2  # H.264 wants even sizes
-        if self._writer is None:
-            import imageio_ffmpeg
+        """Append a picture, (height, width, 3); those of another size than the first are left out.
 
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._size = (width, height)
-            self._writer = imageio_ffmpeg.write_frames(
-                str(self._part),
-                self._size,
-                fps=VIDEO_RATE,
-                quality=7,
-                macro_block_size=2,
-                ffmpeg_log_level="error",
-                output_params=["-preset", "veryfast", "-threads", "1"],
-            )
-            next(self._writer)
-        if (width, height) == self._size:
-            self._writer.send(np.ascontiguousarray(pixels[:height, :width]).tobytes())
+        Raises
+        ------
+        OSError
+            In one line that names the file, if it cannot be written; nothing is left of it then.
+        """
+        height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2  # H.264 wants even sizes
+        try:
+            if self._writer is None:
+                self._size = (width, height)
+                self._writer = self._open()
+            if (width, height) == self._size:
+                self._writer.send(np.ascontiguousarray(pixels[:height, :width]).tobytes())
+        except OSError as error:
+            self.discard()
+            raise self._failed(error) from None
 
     def close(self) -> Path | None:
-        """Finish the file and return its path; None if no picture came."""
+        """Finish the file and return its path; None if no picture came. Raises OSError as :meth:`add` does."""
         if self._writer is None:
             return None
-        self._writer.close()
-        self._writer = None
-        self._part.replace(self._path)
+        writer, self._writer = self._writer, None
+        try:
+            writer.close()
+            if b"moov" not in self._part.read_bytes():  # the index, which comes last
+                raise OSError("the encoder stopped early")
+            self._part.replace(self._path)
+        except OSError as error:
+            self.discard()
+            raise self._failed(error) from None
         return self._path
+
+    def discard(self) -> None:
+        """Stop the encoder and delete what it has written, unless the file is complete."""
+        writer, self._writer = self._writer, None
+        with suppress(OSError):
+            if writer is not None:
+                writer.close()
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+    def _open(self) -> Generator[None, bytes, None]:
+        import imageio_ffmpeg
+
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._part.write_bytes(b"")  # the encoder's own message would not be one line
+        writer = imageio_ffmpeg.write_frames(
+            str(self._part),
+            self._size,
+            fps=VIDEO_RATE,
+            quality=7,
+            macro_block_size=2,
+            ffmpeg_log_level="error",
+            output_params=["-preset", "veryfast", "-threads", "1"],
+        )
+        next(writer)
+        return writer
+
+    def _failed(self, error: OSError) -> OSError:
+        """Return the error for the user; the encoder's own has its whole log for a text and no number."""
+        if error.errno is None:
+            error = OSError("the encoder stopped early (is there room on the disk?)")
+        return cannot_write(self._path, error)
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write (height, width, 3) sRGB as PNG; the file appears complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        Image.fromarray(pixels).save(part, format="PNG", compress_level=3)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write (height, width, 3) sRGB as PNG; the file appears complete or not at all, or OSError says why not."""
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, format="PNG", compress_level=3)
+    write_atomically(path, png.getvalue())
