@@ -38,6 +38,8 @@ WAITING_S = 0.03
 NOTICE_S = 4.0
 """How long a passing notice stays."""
 
+MINIMIZED_S = 0.05
+"""Pause after each frame that nobody sees; trails still get all steps."""
 
 YIELD_S = 0.03
 """Pause after each frame while a trainer starts again beside it: importing torch needs the cores too."""
@@ -140,6 +142,8 @@ class Session:
         if getattr(self._source, "starting", False):
             self._notify("starting the training process again", seconds=0.0)
             time.sleep(YIELD_S)
+        if self._window.minimized:
+            time.sleep(MINIMIZED_S)
         if number == 1:
             self._visualizer.scene.root.show()
             if self._config.resume:

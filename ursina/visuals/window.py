@@ -91,6 +91,11 @@ class Window:
         return self.app.win.get_x_size(), self.app.win.get_y_size()
 
     @property
+    def minimized(self) -> bool:
+        """Whether the window is an icon, so that nobody sees what is drawn."""
+        return not self.offscreen and self.app.win.get_properties().minimized
+
+    @property
     def frame_seconds(self) -> float:
         """Seconds that the last frame took."""
         return self.app.clock.get_dt()
