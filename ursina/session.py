@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 from ursina import Entity
 
-from config.visualization_config import RANGES, VisualizationConfig
+from config.visualization_config import VisualizationConfig
 from training.stats_text import POLICY_NAMES
 from utils.meters import Meters
 from utils.performance_profiler import PerformanceProfiler
@@ -224,9 +224,12 @@ class Session:
         self._quitting = True
 
     def _change_agents(self, change: int) -> None:
-        low, high = RANGES["n_agents"]
-        step = max(1, self._agents // 10)
-        self._agents = int(max(low, min(high, self._agents + change * step)))
+        most = self._visualizer.most_agents
+        wanted = max(1, self._agents + change * max(1, self._agents // 10))
+        if wanted > most:
+            length = self._config.trail_length
+            self._notify(f"no more than {most:,} agents with trails of {length:,} steps", NOTICE_S)
+        self._agents = min(wanted, most)
         self._source.set_agent_count(self._agents)
 
     def _set_policy(self, policy: Policy) -> None:

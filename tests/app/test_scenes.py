@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -431,6 +432,23 @@ def test_a_context_that_cannot_gets_entities_and_one_line(swarm):
     assert swarm["fallback"] == "EntityScene"
     assert "instanced drawing" in str(swarm["notice"])
     assert "\n" not in str(swarm["notice"])
+
+
+@pytest.mark.parametrize(
+    ("options", "limit", "most"),
+    [
+        ({"trail_length": 600}, 65_536, 108),  # 109 with the training agent's are 65,509 records
+        ({"trail_length": 600}, 2**27, 100_000),
+        ({"trail_length": 10_000}, 2**31, 13_419),
+        ({"trail_length": 10_000, "trails": "per_agent", "heights": "loop"}, 65_536, 13_419),
+        ({"trail_length": 10_000}, 9_000, 1),
+    ],
+)
+def test_as_many_agents_as_the_context_has_room_for(options, limit, most):
+    from visuals.scene_choice import most_agents
+
+    gsg = SimpleNamespace(get_supports_buffer_texture=lambda: True, get_max_buffer_texture_size=lambda: limit)
+    assert most_agents(VisualizationConfig(**options), gsg) == most
 
 
 # -- the visualizer --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from training.systems import System
 from utils.performance_profiler import PerformanceProfiler
 from utils.stats_cache import StatsCache
 from visuals.scene import Part
-from visuals.scene_choice import choose_scene
+from visuals.scene_choice import choose_scene, most_agents
 from visuals.visual_agent import VisualAgent
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class TrainingVisualizer:
     ----------
     scene
         What draws the world; chosen by the options and by what the OpenGL context can do.
+    most_agents
+        Agents of the swarm that can be shown with trails of this length.
     stats
         The blocks of the HUD, by name, as they are kept between the frames.
     """
@@ -64,6 +66,7 @@ class TrainingVisualizer:
         self._last_show: float | None = None
         self._table_shown = False
         self._frame_ms: float | None = None
+        self.most_agents = most_agents(config, application.base.win.get_gsg())
         self.scene, notice = choose_scene(config, system, application.base.win.get_gsg(), profiler)
         if notice is not None:
             print(notice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from panda3d.core import GraphicsStateGuardian
 
 from calf_gpu.context import missing_features
-from config.visualization_config import VisualizationConfig
+from config.visualization_config import MAX_TRAIL_RECORDS, RANGES, VisualizationConfig
 from training.systems import System
 from utils.performance_profiler import PerformanceProfiler
 from visuals.entity_scene import EntityScene
@@ -30,3 +30,11 @@ def choose_scene(
     if config.heights == "loop":
         return EntityScene(config, system, profiler, loop=True, ring=config.trails == "ring"), None
     return SwarmScene(config, system, profiler), None
+
+
+def most_agents(config: VisualizationConfig, gsg: GraphicsStateGuardian) -> int:
+    """Return how many agents of the swarm can be shown with trails of this length, the training agent beside them."""
+    records = MAX_TRAIL_RECORDS
+    if config.trails == "ring" and gsg.get_supports_buffer_texture():
+        records = min(records, gsg.get_max_buffer_texture_size())
+    return max(1, min(int(RANGES["n_agents"][1]), records // (config.trail_length + 1) - 1))
