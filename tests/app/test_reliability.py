@@ -265,6 +265,51 @@ def test_500_changes_of_size_and_agents_leave_nothing_behind(heights):
     assert min(megabytes[750:]) < 1.01 * min(megabytes[500:750])
 
 
+LOST = """
+import numpy as np
+from config.visualization_config import VisualizationConfig
+from scene_frames import make_frame
+from training.systems import SYSTEMS
+from utils.performance_profiler import PerformanceProfiler
+from visuals.window import Window
+window = Window((640, 360), offscreen=True, vsync=False)
+from training.visualizer import TrainingVisualizer
+from visuals.capture import FrameGrabber
+from visuals.hud import Hud
+hud = Hud(window.size)
+config = VisualizationConfig(n_agents=3, trail_length=20, heights="HEIGHTS", show_overlay=True)
+shown = TrainingVisualizer(config, SYSTEMS["point_mass"], PerformanceProfiler(warmup=0), hud)
+grabber = FrameGrabber(window)
+angles = 0.05 * np.arange(50)[:, None] + np.arange(4)
+frames = [make_frame(step, np.stack([np.cos(a), np.sin(a)], axis=1)) for step, a in enumerate(angles)]
+
+def picture():
+    for _ in range(3):
+        window.step()
+        window.draw()
+    grabber.request()
+    window.draw()
+    return grabber.pixels().astype(int)
+
+for frame in frames[:-1]:
+    shown.show(frame)
+    window.draw()
+before = picture()
+prepared = window.app.win.get_gsg().get_prepared_objects()
+prepared.release_all()
+after = picture()
+assert np.abs(after - before).max() <= 1, np.abs(after - before).max()
+shown.show(frames[-1])
+assert 0 < np.abs(picture() - before).mean() < 5
+"""
+
+
+@pytest.mark.parametrize("heights", ["gpu", "numpy", "loop"])
+def test_everything_on_the_gpu_is_lost_and_comes_back(heights):
+    done = run_script(LOST.replace("HEIGHTS", heights))
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 STEPS = 20
 """Steps of an episode in the runs that are killed: a checkpoint follows each."""
 

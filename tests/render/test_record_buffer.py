@@ -188,6 +188,17 @@ def test_viewport_follows_the_size_of_the_window(offscreen):
     assert tuple(uploads.viewport[0]) == (64, 20)
 
 
+@pytest.mark.parametrize("upload", ["partial", "whole"])
+def test_memory_is_the_table_once_here_and_once_on_the_gpu(reader, upload):
+    table = reader(upload).table
+    assert table.records.nbytes == 16 * ROWS * SLOTS
+    assert (
+        table.texture.get_ram_image_size() == table.texture.get_expected_ram_image_size() == 16 * ROWS * SLOTS
+    )
+    image = np.frombuffer(table.texture.get_ram_image(), np.float32)
+    assert np.shares_memory(image, table.records), "the mirror is the texture's own image"
+
+
 def test_lost_context_is_refilled(reader):
     rng = np.random.default_rng(3)
     shown = reader("partial")
