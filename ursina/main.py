@@ -12,6 +12,7 @@ from pathlib import Path
 
 from config.options import UsageError, parse_options
 from config.visualization_config import VisualizationConfig
+from utils.streams import end_on_signals, open_missing_streams, tell
 
 RUNS = Path("runs")
 """Where the folders of runs are made."""
@@ -29,6 +30,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         config = parse_options(sys.argv[1:] if args is None else args)
         run_dir = run_folder(config)
+        check_destinations(config)
     except UsageError as error:
         return _fail(error, USAGE)
     try:
@@ -66,6 +68,20 @@ def run_folder(config: VisualizationConfig) -> Path:
     return folder
 
 
+def check_destinations(config: VisualizationConfig) -> None:
+    """Refuse at once what could only fail after the run.
+
+    Raises
+    ------
+    UsageError
+        If something of another kind lies where a file or a folder is to be written.
+    """
+    if config.profile is not None and config.profile.is_dir():
+        raise UsageError(f"--profile accepts the path of a file, {config.profile} is a folder")
+    if config.capture is not None and config.capture.exists() and not config.capture.is_dir():
+        raise UsageError(f"--capture accepts a folder, {config.capture} is a file")
+
+
 def train_without_pictures(config: VisualizationConfig, run_dir: Path) -> None:
     """Train as fast as possible with a progress bar; Ctrl-C saves and ends."""
     from training.headless import train
@@ -75,7 +91,7 @@ def train_without_pictures(config: VisualizationConfig, run_dir: Path) -> None:
         train(config, run_dir)
     except (ValueError, DivergedError) as error:
         raise StartError(str(error)) from None
-    print(f"saved in {run_dir}")
+    tell(f"saved in {run_dir}")
 
 
 def show(config: VisualizationConfig, run_dir: Path) -> None:
@@ -84,7 +100,7 @@ def show(config: VisualizationConfig, run_dir: Path) -> None:
 
     offscreen = config.offscreen
     if not offscreen and not display_available():
-        print("no display found: rendering offscreen", file=sys.stderr)
+        tell("no display found: rendering offscreen", sys.stderr)
         offscreen = True
     try:
         window = Window(
@@ -104,9 +120,11 @@ def show(config: VisualizationConfig, run_dir: Path) -> None:
 
 
 def _fail(error: BaseException, code: int) -> int:
-    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    tell(f"error: {' '.join(str(error).split())}", sys.stderr)
     return code
 
 
 if __name__ == "__main__":
+    open_missing_streams()
+    end_on_signals()
     sys.exit(main())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -18,10 +17,11 @@ from config.visualization_config import VisualizationConfig
 from training.stats_text import POLICY_NAMES
 from utils.meters import Meters
 from utils.performance_profiler import PerformanceProfiler
+from utils.streams import handle_ending, tell
 from visuals.camera_controls import FlyCamera
 from visuals.capture import FrameCapture
 from visuals.hud import Hud
-from visuals.shader_reload import ShaderReload
+from visuals.shader_reload import ShaderReload, check_shaders
 from visuals.window import Window
 
 if TYPE_CHECKING:
@@ -89,10 +89,11 @@ class Session:
         self._hud.message(None)
         try:
             self._visualizer = TrainingVisualizer(config, self._source.system, self._profiler, self._hud)
+            self._visualizer.scene.root.hide()  # until there is something to see
+            check_shaders(window, getattr(self._visualizer.scene, "programs", ()))
         except (ValueError, OSError, RuntimeError) as error:  # shaders that are missing or broken
             self._source.close()
             raise SessionError(str(error)) from None
-        self._visualizer.scene.root.hide()  # until there is something to see
         self._meters = Meters(window, self._profiler, self._source) if self._profiler.enabled else None
         self._reload = self._make_reload()
         self._keys = Entity(name="keys", input=self._input, eternal=True)
@@ -109,9 +110,7 @@ class Session:
             frames or 0,
             video=self._config.profile is None,  # encoding would be measured too
         )
-        before = {
-            number: signal.signal(number, self._interrupted) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        restore_signals = handle_ending(self._interrupted)
         show_bar = self._window.offscreen and sys.stderr.isatty()
         try:
             with tqdm(total=frames, unit="frame", disable=not show_bar) as bar:
@@ -121,13 +120,12 @@ class Session:
                         number += 1
                         bar.update()
             for path in capture.close(self._window):
-                print(f"wrote {path}")
+                tell(f"wrote {path}")
             self._write_profile(self._config.profile)
         finally:
             capture.discard()
             self._close()
-            for signal_number, handler in before.items():
-                signal.signal(signal_number, handler)
+            restore_signals()
 
     def _frame(self, number: int, capture: FrameCapture) -> bool:
         """Simulate, show and draw one frame; false if there is no frame state yet."""
@@ -147,7 +145,7 @@ class Session:
         if number == 1:
             self._visualizer.scene.root.show()
             if self._config.resume:
-                print(
+                tell(
                     f"resumed {self._run_dir} at step {state.stats.total_steps}, episode {state.stats.episode}"
                 )
         self._visualizer.show(state)
@@ -181,7 +179,7 @@ class Session:
             self._stopped = stopped
             self._notify(self._stopped)
             if self._stopped is not None:
-                print(self._stopped, file=sys.stderr)
+                tell(self._stopped, sys.stderr)
         return state
 
     def _input(self, key: str) -> None:
@@ -229,8 +227,12 @@ class Session:
         if wanted > most:
             length = self._config.trail_length
             self._notify(f"no more than {most:,} agents with trails of {length:,} steps", NOTICE_S)
-        self._agents = min(wanted, most)
-        self._source.set_agent_count(self._agents)
+        try:
+            self._source.set_agent_count(min(wanted, most))
+        except OSError as error:  # no shared memory for so many
+            self._notify(str(error), NOTICE_S)
+        else:
+            self._agents = min(wanted, most)
 
     def _set_policy(self, policy: Policy) -> None:
         self._source.set_swarm_policy(policy)
@@ -253,10 +255,10 @@ class Session:
             return
         if not self._profiler.frames:
             self._notify("nothing was measured yet: F2 or --profile starts the profiler", NOTICE_S)
-            print("nothing was measured: the first frames are warm-up and do not count", file=sys.stderr)
+            tell("nothing was measured: the first frames are warm-up and do not count", sys.stderr)
             return
         for written in self._profiler.write(path):
-            print(f"wrote {written}")
+            tell(f"wrote {written}")
         self._notify(f"wrote {path}", NOTICE_S)
 
     def _write_profile_now(self) -> None:

@@ -57,6 +57,17 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_writes_nothing(tmp_path, args
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("option", "message"), [("--profile", "is a folder"), ("--capture", "is a file")])
+def test_a_destination_of_another_kind_is_refused_at_once(tmp_path, option, message):
+    target = tmp_path / "there"
+    target.mkdir() if option == "--profile" else target.write_text("mine")
+    done = run(tmp_path, "--offscreen", option, "there")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {option} accepts") and line.endswith(message)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
 def test_an_offscreen_run_writes_frames_previews_profile_and_checkpoint_and_can_be_resumed(tmp_path):
     args = [*SMALL, "--gpu-heights", "--run-dir", "run"]
     done = run(

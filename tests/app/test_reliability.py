@@ -96,6 +96,26 @@ def test_missing_shaders_are_one_line(tmp_path, training):
     assert_one_line(run(tmp_path, *args, root=tmp_path / "copy"), 1, "cannot read shader file")
 
 
+def test_a_mistake_in_a_shader_is_one_line_with_its_place(tmp_path):
+    for name in ("ursina", "calf_gpu", "shaders"):
+        shutil.copytree(ROOT / name, tmp_path / "copy" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shader = tmp_path / "copy" / "shaders" / "include" / "height.glsl"
+    lines = shader.read_text().splitlines()
+    number = next(n for n, line in enumerate(lines) if "float height_of_q" in line) + 2
+    lines.insert(number - 1, "    float x = ;")
+    shader.write_text("\n".join(lines))
+    done = run(tmp_path, *SMALL, "--gpu-heights", "--run-dir", "run", root=tmp_path / "copy")
+    assert_one_line(done, 1, f"include/height.glsl:{number}: ")
+
+
+def test_a_preview_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "run" / ".preview.part.mp4").mkdir(parents=True)
+    assert_one_line(
+        run(tmp_path, *SMALL, "--run-dir", "run"), 1, "run/preview.mp4 cannot be written: Is a directory"
+    )
+    assert list((tmp_path / "run").glob(PATTERN))
+
+
 @pytest.mark.parametrize("args", [["--no-render"], SMALL, [*SMALL, "--training", "process"]])
 def test_a_file_in_place_of_the_run_folder(tmp_path, args):
     (tmp_path / "run").write_text("mine")

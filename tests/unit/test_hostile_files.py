@@ -325,12 +325,28 @@ def test_a_long_run_keeps_its_newest_checkpoints_only(tmp_path):
     simulation.close()
 
 
-def test_the_only_good_checkpoint_outlives_later_damaged_ones(tmp_path):
+def test_a_run_with_nothing_but_damaged_checkpoints_is_not_begun_anew(tmp_path):
+    Simulation(VisualizationConfig(n_agents=2, grid_size=3), tmp_path).close()
+    for path in tmp_path.glob(PATTERN):
+        path.write_bytes(path.read_bytes()[:-100])
+    for _ in range(2):  # the folder is let go each time
+        with pytest.raises(
+            CheckpointError, match=r"^none of 1 checkpoints can be resumed from: .*checkpoint-0"
+        ) as caught:
+            Simulation(VisualizationConfig(n_agents=2, grid_size=3, resume=True), tmp_path)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_only_good_checkpoint_outlives_later_damaged_ones(tmp_path, capsys):
     simulation = Simulation(VisualizationConfig(n_agents=2, grid_size=3), tmp_path)
     simulation.close()
     for step in (10, 11, 12, 13):
         (tmp_path / f"checkpoint-{step:09d}.safetensors").write_bytes(b"damaged")
     simulation = Simulation(VisualizationConfig(n_agents=2, grid_size=3, resume=True), tmp_path)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(
+        "checkpoint-000000013.safetensors is damaged: resuming from checkpoint-000000000.safetensors"
+    )
     for _ in range(3):
         simulation.next_frame()
         simulation._save(simulation._files)

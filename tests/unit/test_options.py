@@ -120,6 +120,30 @@ def test_files_that_are_none(path):
         parse_options(["--config", path])
 
 
+@pytest.mark.parametrize("key", ["n-agents", "preset", "gpu-heights", "seed", "run-dir", "size"])
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, "[0x" + "f" * 5000 + "]"])
+def test_numbers_of_thousands_of_digits_in_the_file_are_one_line(tmp_path, key, number):
+    (tmp_path / "file.toml").write_text(f"{key} = {number}")
+    with pytest.raises(UsageError) as caught:
+        parse_options(["--config", str(tmp_path / "file.toml")])
+    assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "accepted"),
+    [
+        ("--profile", ".", "the path of a file"),
+        ("--profile", "..", "the path of a file"),
+        ("--profile", "out/", "the path of a file"),
+        ("--run-dir", "a\udcff", "a path"),
+        ("--capture", "a\udcff", "a path"),
+    ],
+)
+def test_what_can_be_no_file_is_refused(flag, value, accepted):
+    with pytest.raises(UsageError, match=f"^{flag} accepts {accepted}, got"):
+        parse_options([flag, value])
+
+
 def test_help_lists_every_option(capsys):
     with pytest.raises(SystemExit) as caught:
         parse_options(["--help"])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
+import sys
 import time
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,6 +148,18 @@ def test_too_many_agents_are_refused(pair):
     writer, _ = pair
     with pytest.raises(ValueError, match="51 agents do not fit"):
         writer.publish(frame(0, 51))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the system does this")
+def test_no_room_for_the_memory_is_one_line_and_leaves_none(monkeypatch):
+    def full(descriptor, offset, size):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = set(Path("/dev/shm").iterdir())
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match=r"^no shared memory for 10 agents: \d+ MB: No space left on device$"):
+        SharedFrames.create(SharedLayout(10, 2, 5))
+    assert set(Path("/dev/shm").iterdir()) <= before
 
 
 def test_the_memory_is_gone_after_close():

@@ -20,7 +20,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from config.visualization_config import OptionError, VisualizationConfig
+from config.visualization_config import OptionError, VisualizationConfig, shown
 
 SHORTHANDS: dict[str, dict[str, str]] = {
     "gpu_heights": {"heights": "gpu"},
@@ -105,14 +105,14 @@ def read_config_file(path: Path) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--config {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits are plain ValueErrors
         reason = " ".join(str(error).split())
         raise UsageError(f"--config {path}: not a TOML file: {reason}") from None
     options = {key.replace("-", "_"): value for key, value in table.items()}
     short = {name: options.pop(name) for name in SHORTHANDS if name in options}
     for name, value in short.items():
         if not isinstance(value, bool):
-            raise UsageError(f"--config {path}: {name} accepts true or false, got {value!r:.60}")
+            raise UsageError(f"--config {path}: {name} accepts true or false, got {shown(value)}")
     options = _shorthands(short) | options
     known = {field.name for field in dataclasses.fields(VisualizationConfig)}
     for key in options:

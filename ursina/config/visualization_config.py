@@ -224,7 +224,7 @@ class VisualizationConfig:
             If the preset or a field is unknown or a value is not accepted.
         """
         if not isinstance(preset, str) or preset not in PRESETS:
-            raise OptionError("preset", f"accepts {_listed(PRESETS)}, got {preset!r}")
+            raise OptionError("preset", f"accepts {_listed(PRESETS)}, got {shown(preset)}")
         known = {field.name for field in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
@@ -248,6 +248,8 @@ def accepts(option: str) -> str:
     if base in (int, float):
         low, high = RANGES[option]
         return f"{'an integer' if base is int else 'a number'} from {low:.12g} to {high:.12g}"
+    if option == "profile":
+        return "the path of a file"
     return {bool: "true or false", Path: "a path", str: "the name of a Matplotlib colormap"}[base]
 
 
@@ -257,7 +259,7 @@ def _checked(name: str, hint: Any, value: Any) -> Any:
         return None
     converted = _converted(name, hint, value)
     if converted is None:
-        raise OptionError(name, f"accepts {accepts(name)}, got {_shown(value)}")
+        raise OptionError(name, f"accepts {accepts(name)}, got {shown(value)}")
     return converted
 
 
@@ -273,8 +275,7 @@ def _converted(name: str, hint: Any, value: Any) -> Any:
     if base in (int, float):
         return _number(name, base, value)
     if base is Path:
-        usable = isinstance(value, str | Path) and str(value).strip() and "\0" not in str(value)
-        return Path(value) if usable else None
+        return Path(value) if isinstance(value, str | Path) and _is_path(name, str(value)) else None
     return value if isinstance(value, str) and _is_colormap(value) else None
 
 
@@ -292,6 +293,16 @@ def _size(value: Any) -> tuple[int, int] | None:
         return None
     sides = [_number("size", int, side) for side in value]
     return None if None in sides else (int(value[0]), int(value[1]))
+
+
+def _is_path(name: str, text: str) -> bool:
+    """Whether a text can be a path; the profile is a file, so it needs a name before its ending."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of the command line that are no UTF-8
+        return False
+    file = name != "profile" or (Path(text).name not in ("", "..") and not text.endswith(("/", "\\")))
+    return bool(text.strip()) and "\0" not in text and file
 
 
 def _is_colormap(name: str) -> bool:
@@ -335,11 +346,14 @@ def _listed(names: Any) -> str:
     return f"{', '.join(head)} or {last}" if head else str(last)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Show a refused value on one short line."""
     if isinstance(value, int) and value.bit_length() > 256:
         return "a far larger number"  # Python refuses to print thousands of digits
     if isinstance(value, tuple):
-        return "x".join(map(_shown, value))
-    text = repr(value)
+        return "x".join(map(shown, value))
+    try:
+        text = repr(value)
+    except ValueError:
+        return "numbers far too large"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from training.learner import DivergedError
 from training.run_files import RunFiles, stop_notice
 from training.simulation import make_trainer
 from training.trainer import Trainer
+from utils.streams import handle_ending
 
 
 def train(config: VisualizationConfig, run_dir: Path) -> Trainer:
@@ -72,14 +72,14 @@ def _train(config: VisualizationConfig, trainer: Trainer, files: RunFiles) -> No
 
 @contextmanager
 def _interruption() -> Iterator[list[int]]:
-    """Give a list that is empty until Ctrl-C is pressed, so that no step is cut in half."""
+    """Give a list that is empty until a signal asks to end, so that no step is cut in half."""
     signals: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> Any:
         signals.append(number)
 
-    before = signal.signal(signal.SIGINT, note)
+    restore = handle_ending(note)
     try:
         yield signals
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -59,8 +61,10 @@ class RemoteSimulation:
         self._training_steps = 0
         self._frame: FrameState | None = None
         self._closed = False
-        self._frames = self._new_memory()
+        _start_tracker()
+        self._frames = self._new_memory(self._count)
         self._fresh = True
+        self._step_asked = False
         self._start(config)
 
     @property
@@ -86,9 +90,14 @@ class RemoteSimulation:
     def next_frame(self) -> FrameState | None:
         """Return the newest state; the last one without ``earlier`` steps if there is none newer, None before any."""
         self._listen()
-        if self.config.sim_rate == 0:
-            self._send("step")
         newer = self._frames.read()
+        if newer is not None:
+            self._step_asked = False
+        if self.config.sim_rate == 0 and not self._step_asked:
+            self._step_asked = (
+                True  # one at a time: a trainer that hangs must not fill the pipe, or we would too
+            )
+            self._send("step")
         if newer is not None:
             self._frame = _everything_starts(newer) if self._fresh else newer
             self._fresh = False
@@ -99,6 +108,7 @@ class RemoteSimulation:
     def set_paused(self, paused: bool) -> None:
         """Stop or continue training and swarm."""
         self._paused = paused
+        self._step_asked = False  # a paused trainer takes no steps
         self._send("paused", paused)
 
     def set_agent_count(self, count: int) -> None:
@@ -108,15 +118,17 @@ class RemoteSimulation:
         ------
         ValueError
             If ``count`` is less than 1.
+        OSError
+            If there is no shared memory for so many; the number stays as it was.
         """
         if count < 1:
             raise ValueError(f"agent count accepts integers from 1, got {count}")
-        self._count = count
         if count > self._frames.layout.capacity:
             smaller = self._frames
-            self._frames = self._new_memory()
+            self._frames = self._new_memory(count)
             self._send("memory", self._frames.name, self._frames.layout)
             smaller.close()
+        self._count = count
         self._send("count", count)
 
     def set_swarm_policy(self, policy: Policy) -> None:
@@ -130,8 +142,9 @@ class RemoteSimulation:
         self._end_process()
         self._frames.close()
         resume = self._run_dir is not None and self._run_dir.is_dir()
-        self._frames = self._new_memory()
+        self._frames = self._new_memory(self._count)
         self._fresh = True
+        self._step_asked = False
         now = replace(self.config, n_agents=self._count, swarm_policy=self._policy, resume=resume)
         self._start(now)
         self.failure = self.stopped = None
@@ -171,8 +184,8 @@ class RemoteSimulation:
         if self._paused:
             self._send("paused", True)
 
-    def _new_memory(self) -> SharedFrames:
-        capacity = max(MIN_CAPACITY, self._count * 3 // 2)
+    def _new_memory(self, count: int) -> SharedFrames:
+        capacity = max(MIN_CAPACITY, count * 3 // 2)
         return SharedFrames.create(SharedLayout(capacity, self.system.state_dim, self.config.grid_size))
 
     def _send(self, word: str, *values: object) -> None:
@@ -203,6 +216,20 @@ class RemoteSimulation:
             self._process.join()
         self._listen()
         self._pipe.close()
+
+
+def _start_tracker() -> None:
+    """Start the process that removes shared memory which others leave behind, deaf to a terminal that closes.
+
+    It ignores the other signals by itself; signals ignored when it starts stay so.
+    """
+    hangup = getattr(signal, "SIGHUP", None)
+    before = signal.signal(hangup, signal.SIG_IGN) if hangup is not None else None
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if hangup is not None:
+            signal.signal(hangup, before)
 
 
 def _everything_starts(frame: FrameState) -> FrameState:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from training.checkpoint import (
     PATTERN,
     CheckpointError,
     delete_older,
+    load_checkpoint,
     newest_checkpoint,
     one_line,
     save_checkpoint,
@@ -20,11 +22,10 @@ from training.checkpoint import (
 from training.frame_state import Mode
 from training.learner import DivergedError
 from training.run_lock import RunLock
+from training.scalars import ScalarLog
 from training.trainer import Trainer
 from utils.atomic_files import write_atomically
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from utils.streams import tell
 
 KEPT_CHECKPOINTS = 3
 """Newest checkpoints that a long run keeps."""
@@ -52,7 +53,8 @@ class RunFiles:
     Raises
     ------
     ValueError
-        If a new run's folder holds checkpoints, a resumed run's folder is missing, or another program uses it.
+        If a new run's folder holds checkpoints, a resumed run's folder is missing or all checkpoints in it are
+        damaged, or another program uses it.
     OSError
         If the folder cannot be made or written.
     """
@@ -69,12 +71,28 @@ class RunFiles:
             self._lock = RunLock(folder)
         except OSError as error:
             raise OSError(f"run_dir {folder} cannot be written: {error.strerror}") from None
-        newest = newest_checkpoint(folder) if resume else None
+        newest = self._newest(folder) if resume else None
         self.folder = folder
         self._restored_file = newest[0] if newest else folder
         self.restored: dict[str, Any] | None = newest[1] if newest else None
         self._saved_step = -1
-        self._scalars: SummaryWriter | None = None
+        self._scalars: ScalarLog | None = None
+
+    def _newest(self, folder: Path) -> tuple[Path, dict[str, Any]] | None:
+        """Return the newest checkpoint that can be used; say which newer ones cannot, and raise if none can."""
+        newest = newest_checkpoint(folder)
+        files = sorted(folder.glob(PATTERN))
+        if newest is None and files:
+            self._lock.release()
+            try:
+                load_checkpoint(files[-1])
+            except CheckpointError as error:
+                raise CheckpointError(
+                    f"none of {len(files)} checkpoints can be resumed from: {error}"
+                ) from None
+        if newest is not None and files[-1] != newest[0]:
+            tell(f"{files[-1]} is damaged: resuming from {newest[0].name}", sys.stderr)
+        return newest
 
     def restore(self, load: Callable[[dict[str, Any]], None]) -> None:
         """Hand :attr:`restored` to ``load`` if there is one, and open the log of scalars where it left off.
@@ -92,17 +110,12 @@ class RunFiles:
                 self._lock.release()
                 reason = f"{self._restored_file} cannot be resumed from: {one_line(error)}"
                 raise CheckpointError(reason) from error
-        self._scalars = self._open_scalars()
+        self._scalars = ScalarLog(self.folder / "tensorboard", max(self._saved_step, 0) + 1)
 
     @property
     def saved_step(self) -> int:
         """Step of the newest checkpoint written or resumed from; −1 before any."""
         return self._saved_step
-
-    def _open_scalars(self) -> SummaryWriter:
-        from torch.utils.tensorboard import SummaryWriter  # takes a second to import
-
-        return SummaryWriter(str(self.folder / "tensorboard"), purge_step=max(self._saved_step, 0) + 1)
 
     def episode_ended(self, trainer: Trainer) -> None:
         """Log the episode that has just ended, in steps of the training."""
@@ -119,9 +132,9 @@ class RunFiles:
             "calf/intervention_rate": trainer.last_mode_rates[Mode.NOMINAL],
             "calf/relax_rate": trainer.last_mode_rates[Mode.RELAX],
         }
-        for name, value in scalars.items():
-            if self._scalars is not None and np.isfinite(value):
-                self._scalars.add_scalar(name, value, trainer.total_steps)
+        if self._scalars is not None:
+            finite = {tag: float(value) for tag, value in scalars.items() if np.isfinite(value)}
+            self._scalars.add(trainer.total_steps, finite)
 
     def save(self, trainer: Trainer, state: dict[str, Any]) -> None:
         """Write a checkpoint and the plot, unless the training's current step is saved already.
@@ -149,8 +162,6 @@ class RunFiles:
         newest = save_checkpoint(self.folder, trainer.total_steps, state)
         self._saved_step = trainer.total_steps
         delete_older(newest, KEPT_CHECKPOINTS)
-        if self._scalars is not None:
-            self._scalars.flush()
         if trainer.history.returns:
             write_atomically(self.folder / "rewards.png", reward_plot(trainer.history.returns))
 

@@ -8,9 +8,12 @@ sequence lock without the lock). Steps that fall between two reads are handed ov
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from dataclasses import dataclass, fields
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,8 +96,23 @@ class SharedFrames:
 
     @classmethod
     def create(cls, layout: SharedLayout) -> SharedFrames:
-        """Allocate the memory; this side removes it in :meth:`close`."""
-        return cls(SharedMemory(create=True, size=layout.dtype().itemsize), layout, owner=True)
+        """Allocate the memory; this side removes it in :meth:`close`.
+
+        Raises
+        ------
+        OSError
+            If there is no room for it.
+        """
+        memory = SharedMemory(create=True, size=layout.dtype().itemsize)
+        try:
+            _reserve(memory)
+        except OSError as error:
+            memory.close()
+            memory.unlink()
+            raise OSError(
+                f"no shared memory for {layout.capacity:,} agents: {memory.size / 1e6:,.0f} MB: {error.strerror}"
+            ) from None
+        return cls(memory, layout, owner=True)
 
     @classmethod
     def attach(cls, name: str, layout: SharedLayout) -> SharedFrames:
@@ -217,6 +235,17 @@ class SharedFrames:
             pass
         with self._fence_lock:
             pass
+
+
+def _reserve(memory: SharedMemory) -> None:
+    """Have the system set the memory's pages aside now: touching one that it cannot give would kill the process."""
+    device = Path("/dev/shm") / memory.name.lstrip("/")
+    if sys.platform.startswith("linux") and device.exists():
+        descriptor = os.open(device, os.O_RDWR)
+        try:
+            os.posix_fallocate(descriptor, 0, memory.size)
+        finally:
+            os.close(descriptor)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from training.frame_state import FrameState
 from training.systems import System
 from utils.performance_profiler import PerformanceProfiler
 from utils.stats_cache import StatsCache
+from utils.streams import tell
 from visuals.scene import Part
 from visuals.scene_choice import choose_scene, most_agents
 from visuals.visual_agent import VisualAgent
@@ -69,7 +70,7 @@ class TrainingVisualizer:
         self.most_agents = most_agents(config, application.base.win.get_gsg())
         self.scene, notice = choose_scene(config, system, application.base.win.get_gsg(), profiler)
         if notice is not None:
-            print(notice)
+            tell(notice)
             hud.message(notice)
         self._visible: dict[Part, bool] = {"landscape": True, "grid": True, "overlay": False}
         for part in self._visible:

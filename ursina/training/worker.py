@@ -14,6 +14,7 @@ from config.visualization_config import VisualizationConfig
 from training.frame_state import Policy
 from training.quick_start import import_compiler_aside, put_off_compiler
 from training.shared_frames import SharedFrames, SharedLayout
+from utils.streams import ENDING
 
 MAX_BACKLOG_S = 0.25
 """Swarm steps owed for longer than this are dropped: after a stall the swarm goes on, it does not race."""
@@ -46,10 +47,10 @@ def run_worker(
     )  # Ctrl-C reaches the whole group; the renderer tells us to quit
     try:
         worker = Worker(config, run_dir, memory_name, layout, commands)
+        for number in set(ENDING) - {signal.SIGINT}:
+            signal.signal(number, worker.stop)
         if hasattr(os, "nice"):
-            os.nice(
-                NICENESS
-            )  # from here on; a start that yielded to frames would take long to show the first
+            os.nice(NICENESS)  # a start that yielded to frames would take long to show the first
         worker.run()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the renderer is gone; the checkpoint is written
@@ -85,6 +86,10 @@ class Worker:
         self._next_swarm = time.monotonic()
         self._lead = 0.0  # seconds that the swarm has computed longer than training
         self._next_report = 0.0
+
+    def stop(self, *_: object) -> None:
+        """End :meth:`run` after the present step; can be a signal's handler."""
+        self._running = False
 
     def run(self) -> None:
         """Step until told to quit or the pipe closes; saves a checkpoint on the way out in either case."""
@@ -178,4 +183,4 @@ class Worker:
             self._frames.publish(self._simulation.next_frame())
 
     def _on_quit(self) -> None:
-        self._running = False
+        self.stop()

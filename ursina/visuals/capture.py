@@ -179,7 +179,7 @@ class Video:
             fps=VIDEO_RATE,
             quality=7,
             macro_block_size=2,
-            ffmpeg_log_level="error",
+            ffmpeg_log_level="quiet",
             output_params=["-preset", "veryfast", "-threads", "1"],
         )
         next(writer)

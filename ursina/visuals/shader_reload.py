@@ -6,10 +6,24 @@ import sys
 from collections.abc import Iterable
 
 from calf_gpu.hot_reload import ShaderReloader
-from calf_gpu.programs import ProgramSwitch, shaders_dir
+from calf_gpu.programs import ProgramSwitch, compile_errors, program_source, shaders_dir
 from utils.shader_watcher import ShaderWatcher
+from utils.streams import tell
 from visuals.hud import Hud
 from visuals.window import Window
+
+
+def check_shaders(window: Window, programs: Iterable[ProgramSwitch]) -> None:
+    """Compile what the scene is drawn with, before it is shown; the driver keeps it.
+
+    Raises
+    ------
+    ValueError
+        With the file, the line and the driver's message of the first mistake.
+    """
+    sources = [program_source(program.name, program.current) for program in programs]
+    for messages in compile_errors(window.app.win, sources).values():
+        raise ValueError(messages[0])
 
 
 class ShaderReload:
@@ -31,7 +45,7 @@ class ShaderReload:
             self._shown = errors
             self._hud.message(errors[0] if errors else None)
             for error in errors:
-                print(error, file=sys.stderr)
+                tell(error, sys.stderr)
 
     def close(self) -> None:
         """Stop watching."""

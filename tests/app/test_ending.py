@@ -1,0 +1,130 @@
+"""How the program ends when others end it: signals, streams that are closed, a trainer that dies or hangs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config.visualization_config import VisualizationConfig
+from offscreen import ROOT
+from training.checkpoint import PATTERN, newest_checkpoint
+from training.remote_simulation import RemoteSimulation
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and streams")
+
+PICTURES = ["--offscreen", "--size", "160x90", "--n-agents", "2", "--frames", "100000"]
+WAYS = {
+    "process": [*PICTURES, "--training", "process"],
+    "inline": [*PICTURES, "--training", "inline"],
+    "alone": ["--no-render", "--episodes", "100000"],
+}
+
+
+def start(folder: Path, *args: str, **streams) -> subprocess.Popen:
+    """Start the program in a group of its own, and wait until it trains."""
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    program = subprocess.Popen(
+        [sys.executable, str(ROOT / "ursina" / "main.py"), *args, "--run-dir", str(folder / "run")],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **streams},
+    )
+    while program.poll() is None and not list((folder / "run").glob(PATTERN)):
+        time.sleep(0.02)
+    time.sleep(1.0)
+    return program
+
+
+def shared_memory(pid: int) -> set[Path]:
+    """Shared memories that a process looks at; none where the system does not tell."""
+    maps = Path(f"/proc/{pid}/maps")
+    words = maps.read_text().split() if maps.exists() else []
+    return {Path(word) for word in words if word.startswith("/dev/shm/psm_")}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_all_processes_saves_and_leaves_nothing(tmp_path, way, number):
+    program = start(tmp_path, *WAYS[way])
+    memory = shared_memory(program.pid)
+    assert len(memory) == (way == "process") or not sys.platform.startswith("linux")
+    children = psutil.Process(program.pid).children(recursive=True)
+    os.killpg(program.pid, number)
+    _, err = program.communicate(timeout=60)
+    assert program.returncode == 0, err
+    assert "Traceback" not in err
+    assert newest_checkpoint(tmp_path / "run")[1]["trainer"]["total_steps"] > 20, "what was learned is saved"
+    psutil.wait_procs(children, timeout=15)
+    assert not any(child.is_running() for child in children)
+    assert not any(path.exists() for path in memory)
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_streams_stop_nothing(tmp_path, closed):
+    args = [*PICTURES[:-1], "5", "--training", "process", "--run-dir", str(tmp_path / "run")]
+    program = [sys.executable, str(ROOT / "ursina" / "main.py"), *args]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "run" / "preview.png").exists()
+
+
+def test_a_reader_that_leaves_stops_nothing(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    args = [*PICTURES[:-1], "60", "--training", "inline", "--profile", str(tmp_path / "numbers.json")]
+    program = start(tmp_path, *args, stdout=write)
+    os.close(write)
+    _, err = program.communicate(timeout=60)
+    assert (program.returncode, err) == (0, "")
+    assert (tmp_path / "numbers.json").exists()
+
+
+def test_offscreen_a_dead_trainer_ends_the_run_in_one_line(tmp_path):
+    program = start(tmp_path, *WAYS["process"])
+    (trainer,) = [
+        child for child in psutil.Process(program.pid).children() if "spawn_main" in " ".join(child.cmdline())
+    ]
+    trainer.kill()
+    _, err = program.communicate(timeout=30)
+    assert program.returncode == 1
+    lines = [
+        line for line in err.splitlines() if "resource_tracker" not in line and "warnings.warn" not in line
+    ]
+    assert lines == ["error: the training process ended (exit code -9)"]
+
+
+def test_a_trainer_that_hangs_never_holds_up_a_frame(tmp_path):
+    config = VisualizationConfig(n_agents=2, training="process", sim_rate=0.0)
+    simulation = RemoteSimulation(config, tmp_path / "run")
+    try:
+        while simulation.next_frame() is None:
+            time.sleep(0.01)
+        shown = {}
+        end = time.monotonic() + 30
+        while len(shown) < 20 and time.monotonic() < end:
+            shown[simulation.next_frame().step] = True
+        assert len(shown) == 20, "each frame that is shown asks for the next step"
+        os.kill(simulation._process.pid, signal.SIGSTOP)
+        for _ in range(200_000):  # a pipe takes far fewer requests
+            simulation.next_frame()
+        os.kill(simulation._process.pid, signal.SIGCONT)
+        simulation.set_paused(True)
+        simulation.set_paused(False)
+        before = simulation.next_frame().step
+        while simulation.next_frame().step <= before + 3:
+            assert time.monotonic() < end + 30
+    finally:
+        os.kill(simulation._process.pid, signal.SIGCONT)
+        simulation.close()
