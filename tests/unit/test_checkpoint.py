@@ -129,7 +129,7 @@ def test_other_safetensors_and_other_versions_are_refused(tmp_path, monkeypatch)
     monkeypatch.setattr(checkpoint, "VERSION", "99")
     path = save_checkpoint(tmp_path, 1, {})
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match="format version '99', accepted is '1'"):
+    with pytest.raises(CheckpointError, match="format version '99', accepted is '2'"):
         load_checkpoint(path)
 
 

@@ -118,12 +118,12 @@ CORPUS = {
         '{"a": 1}', {"a/__class__": tensor([1], 0, 4)}, b"\0" * 4, {"a/__class__": np.zeros(1, np.float32)}
     ),
     "no checksum": lambda marker: outline(
-        {"__metadata__": {"format": checkpoint.FORMAT, "version": "1", "values": "{}"}}
+        {"__metadata__": {"format": checkpoint.FORMAT, "version": checkpoint.VERSION, "values": "{}"}}
     ),
     "wrong checksum": lambda marker: outline(
-        {"__metadata__": {"format": checkpoint.FORMAT, "version": "1", "values": "{}", "sha256": "0" * 64}}
+        {"__metadata__": {"format": checkpoint.FORMAT, "version": checkpoint.VERSION, "values": "{}", "sha256": "0" * 64}}
     ),
-    "no values": lambda marker: outline({"__metadata__": {"format": checkpoint.FORMAT, "version": "1"}}),
+    "no values": lambda marker: outline({"__metadata__": {"format": checkpoint.FORMAT, "version": checkpoint.VERSION}}),
     "version of the future": lambda marker: outline(
         {"__metadata__": {"format": checkpoint.FORMAT, "version": "2", "values": "{}", "sha256": ""}}
     ),

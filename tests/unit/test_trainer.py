@@ -117,18 +117,27 @@ def test_rates_count_the_modes_of_the_episode():
     assert modes[0] == Mode.NOMINAL
 
 
-def test_hud_value_is_the_critic_here_with_its_bounds():
-    trainer = make(calf=CalfParameters(c_low=0.5, c_up=7.0))
-    for _ in range(30):
+def test_what_the_hud_shows_of_a_check_explains_who_chose_the_action():
+    parameters = LearningParameters(batch_size=5000, buffer_size=6000, warmup_steps=0)  # the critic stays as it is
+    trainer = make(calf=CalfParameters(c_low=0.01, c_up=7.0), parameters=parameters)
+    seen = set()
+    for _ in range(300):
+        state, before = trainer.state.copy(), float(trainer.calf.q_certified[0])
         trainer.step()
-    stats = trainer.stats(trainer.value(), "warm-up", "calf")
-    expected = trainer.learner.q_values(trainer.state[None], trainer.action[None], "test")[0]
-    norm = float(np.hypot(*trainer.state))
-    assert stats.q_value == expected
-    assert stats.state_norm == pytest.approx(norm)
-    assert (stats.kappa_low, stats.kappa_up) == pytest.approx((0.5 * norm**2, 7.0 * norm**2))
-    assert stats.kappa_valid == (0.5 * norm**2 <= -expected <= 7.0 * norm**2)
-    assert trainer.learner.queries["hud"] == 1
+        if trainer.respawned:
+            continue
+        stats = trainer.stats(trainer.value(), "training", "calf")
+        norm = float(np.hypot(*state))
+        assert stats.state_norm == pytest.approx(norm)
+        assert (stats.kappa_low, stats.kappa_up) == pytest.approx((0.01 * norm**2, 7.0 * norm**2))
+        assert stats.q_before == before or np.isnan(stats.q_before) and np.isnan(before)
+        certified = stats.q_value - stats.q_before >= stats.nu_bar and stats.kappa_valid
+        assert certified == (trainer.mode == Mode.TD3)
+        if certified:
+            assert stats.q_certified == pytest.approx(stats.q_value)
+        seen.add(trainer.mode)
+    assert len(seen) == 3
+    assert trainer.learner.queries["hud"] > 100
 
 
 def test_noise_falls_linearly_and_stays():

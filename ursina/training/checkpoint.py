@@ -23,7 +23,7 @@ from safetensors.numpy import save
 from utils.atomic_files import write_atomically
 
 FORMAT = "calf-gpu checkpoint"
-VERSION = "1"
+VERSION = "2"
 PATTERN = "checkpoint-*.safetensors"
 
 MAX_BYTES = 256 << 20

@@ -32,8 +32,9 @@ class TrainingStats:
     """The numbers of the training run that the HUD shows; rewards are unscaled, losses are of scaled rewards.
 
     Rates are fractions in [0, 1] over the current episode; ``nan`` marks a number that does not exist yet.
-    ``q_value`` is min(Q1, Q2)(s, a) of the training agent's current state and last action; ``phase`` says what the
-    trainer does; ``swarm_policy`` is a :data:`Policy`.
+    ``q_value`` is min(Q1, Q2)(s, a) of the training agent's last check: where it was and what the actor proposed
+    there; ``q_before``, ``state_norm`` and the κ bounds are what it was checked against. ``q_certified`` is Q† now.
+    ``phase`` says what the trainer does; ``swarm_policy`` is a :data:`Policy`.
     """
 
     episode: int
@@ -51,6 +52,7 @@ class TrainingStats:
     intervention_rate: float
     relax_rate: float
     q_value: float
+    q_before: float
     q_certified: float
     nu_bar: float
     state_norm: float

@@ -197,6 +197,7 @@ class Simulation:
         if (
             self._training_respawned
             or self.config.stats == "every_frame"
+            or self.config.capture is not None  # captured pictures are read number by number
             or self._step % self.config.q_stats_interval == 0
         ):
             with self._profiler.section("hud_query"):

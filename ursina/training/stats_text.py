@@ -64,13 +64,13 @@ def calf_rows(frame: FrameState) -> Rows:
 
 
 def q_rows(frame: FrameState, heatmap: CriticHeatmap) -> Rows:
-    """The critic's value of the training agent's state and action against the certificate."""
+    """The training agent's last check: the critic's value of what the actor proposed against the certificate."""
     stats = frame.stats
     bad = f"{heatmap.bad_cells:,} / {heatmap.q_grid.size:,}"
     return [
         ("Q(s, a)", number(stats.q_value, 4)),
-        ("Q†", number(stats.q_certified, 4)),
-        ("Q − Q†", number(stats.q_value - stats.q_certified, 4)),
+        ("Q† before", number(stats.q_before, 4)),
+        ("Q − Q†", number(stats.q_value - stats.q_before, 4)),
         ("ν̄", number(stats.nu_bar, 4)),
         ("Q least", number(heatmap.q_least, 2)),
         ("Q greatest", number(heatmap.q_greatest, 2)),

@@ -23,10 +23,22 @@ MAX_REWARD = 1e30
 """Largest magnitude of a reward; sums of scaled rewards are kept as float32."""
 
 
+class Check(NamedTuple):
+    """What the training agent's last check was about; in the warm-up, what it would have been about."""
+
+    state: Array
+    """(d,) where it was."""
+    action: Array
+    """(m,) what was proposed there: not what was done, if the stabilizer took over."""
+    q_certified: float
+    """Q† before the check; nan at the start of an episode."""
+
+
 class Value(NamedTuple):
-    """The critic's value of the training agent at one moment, with the bounds it is checked against."""
+    """The critic's value of the pair checked last, with the certificate and the bounds it is checked against."""
 
     q: float
+    q_certified: float
     state_norm: float
     kappa_low: float
     kappa_up: float
@@ -152,11 +164,12 @@ class Trainer:
             self._begin_episode()
 
     def value(self) -> Value:
-        """Ask the critic for Q at the current state and the last action, counted under ``hud``."""
-        q = self.learner.q_values(self.state[None], self.action[None], "hud")
-        norm = np.linalg.norm(self.state[None], axis=1)
+        """Ask the critic for Q of the pair that was checked last, counted under ``hud``."""
+        state, action, q_certified = self._checked
+        q = self.learner.q_values(state[None], action[None], "hud")
+        norm = np.linalg.norm(state[None], axis=1)
         low, high = self.calf.kappa(norm)
-        return Value(float(q[0]), float(norm[0]), float(low[0]), float(high[0]))
+        return Value(float(q[0]), q_certified, float(norm[0]), float(low[0]), float(high[0]))
 
     def mode_rate(self, mode: Mode) -> float:
         """Return the fraction of the episode's actions that ``mode`` chose; nan before the first."""
@@ -180,6 +193,7 @@ class Trainer:
             intervention_rate=self.mode_rate(Mode.NOMINAL),
             relax_rate=self.mode_rate(Mode.RELAX),
             q_value=value.q,
+            q_before=value.q_certified,
             q_certified=float(self.calf.q_certified[0]),
             nu_bar=self.calf.parameters.nu_bar,
             state_norm=value.state_norm,
@@ -195,6 +209,7 @@ class Trainer:
         self.action = self.system.nominal_action(self.state[None])[0]
         self.mode = Mode.NOMINAL
         self.respawned = True
+        self._checked = Check(self.state, self.action, float("nan"))
         self._exploration = self.rng.normal(0.0, 1.0, self.system.action_dim)
         self.episode_return = 0.0
         self.mode_counts: Counter[int] = Counter()
@@ -203,13 +218,18 @@ class Trainer:
         """Return the (m,) action and who chose it."""
         states = state[None]
         nominal = self.system.nominal_action(states)
+        before = float(self.calf.q_certified[0])
         if self.warming_up:
-            if np.isnan(self.calf.q_certified[0]):
+            if np.isnan(before):
                 q = self._critic(states, nominal)
                 self.calf.certify(np.ones(1, np.bool_), states, nominal, q)
+                self._checked = Check(state, nominal[0], before)
                 return nominal[0], Mode.NOMINAL
-            return self._explore(nominal)[0], Mode.NOMINAL
+            explored = self._explore(nominal)[0]
+            self._checked = Check(state, explored, before)
+            return explored, Mode.NOMINAL
         proposed = self._explore(self.learner.actions(states))
+        self._checked = Check(state, (nominal if np.isnan(before) else proposed)[0], before)
         actions, modes = self.calf.select(states, proposed, nominal, self._critic, self.rng)
         return actions[0], Mode(modes[0])
 
@@ -238,6 +258,9 @@ class Trainer:
             "successes": np.array(self.history.successes, np.bool_),
             "total_steps": self.total_steps,
             "action": self.action,
+            "checked_state": self._checked.state,
+            "checked_action": self._checked.action,
+            "checked_certificate": np.array([self._checked.q_certified]),
             "mode": int(self.mode),
             "respawned": self.respawned,
             "episode_return": self.episode_return,
@@ -263,6 +286,11 @@ class Trainer:
         self.history = EpisodeHistory(*(saved[name].tolist() for name in ("returns", "lengths", "successes")))
         self.total_steps = saved["total_steps"]
         self.action = saved["action"].copy()
+        self._checked = Check(
+            saved["checked_state"].copy(),
+            saved["checked_action"].copy(),
+            float(saved["checked_certificate"][0]),
+        )
         self.mode = Mode(saved["mode"])
         self.respawned = saved["respawned"]
         self.episode_return = saved["episode_return"]
