@@ -81,7 +81,7 @@ def draw_growth(summary: Mapping[str, Mapping[str, Mapping[str, float]]], path: 
             axes.plot(*zip(*cells, strict=True), marker="o", label=label, color=color)
     axes.set(xscale="log", yscale="log", xlabel="agents")
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _save(figure, path)
 
 

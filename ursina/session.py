@@ -170,7 +170,7 @@ class Session:
     def _next_state(self) -> FrameState | None:
         state = self._source.next_frame()
         failure = getattr(self._source, "failure", None)
-        if failure is not None:
+        if failure is not None and not self._quitting:
             if state is None or self._window.offscreen:  # nobody is there to press T
                 raise SessionError(failure)
             self._notify(f"{failure}; press T to restart it")

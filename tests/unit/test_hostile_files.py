@@ -121,9 +121,18 @@ CORPUS = {
         {"__metadata__": {"format": checkpoint.FORMAT, "version": checkpoint.VERSION, "values": "{}"}}
     ),
     "wrong checksum": lambda marker: outline(
-        {"__metadata__": {"format": checkpoint.FORMAT, "version": checkpoint.VERSION, "values": "{}", "sha256": "0" * 64}}
+        {
+            "__metadata__": {
+                "format": checkpoint.FORMAT,
+                "version": checkpoint.VERSION,
+                "values": "{}",
+                "sha256": "0" * 64,
+            }
+        }
     ),
-    "no values": lambda marker: outline({"__metadata__": {"format": checkpoint.FORMAT, "version": checkpoint.VERSION}}),
+    "no values": lambda marker: outline(
+        {"__metadata__": {"format": checkpoint.FORMAT, "version": checkpoint.VERSION}}
+    ),
     "version of the future": lambda marker: outline(
         {"__metadata__": {"format": checkpoint.FORMAT, "version": "2", "values": "{}", "sha256": ""}}
     ),

@@ -87,7 +87,16 @@ def test_what_does_not_exist_yet_is_a_dash():
     nan = math.nan
     stats = make_stats(mean_reward_10=nan, critic_loss=nan, q_value=nan, q_before=nan, success_rate=nan)
     rows = all_rows(replace(make_frame(0, np.zeros((2, 2))), stats=stats))
-    for label in ("Mean of 10", "Success", "Critic loss", "Q(s, a)", "Q† before", "Q − Q†", "−Q(s, a)", "Within κ"):
+    for label in (
+        "Mean of 10",
+        "Success",
+        "Critic loss",
+        "Q(s, a)",
+        "Q† before",
+        "Q − Q†",
+        "−Q(s, a)",
+        "Within κ",
+    ):
         assert rows[label] == NONE
 
 

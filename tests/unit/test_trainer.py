@@ -118,7 +118,9 @@ def test_rates_count_the_modes_of_the_episode():
 
 
 def test_what_the_hud_shows_of_a_check_explains_who_chose_the_action():
-    parameters = LearningParameters(batch_size=5000, buffer_size=6000, warmup_steps=0)  # the critic stays as it is
+    parameters = LearningParameters(
+        batch_size=5000, buffer_size=6000, warmup_steps=0
+    )  # the critic stays as it is
     trainer = make(calf=CalfParameters(c_low=0.01, c_up=7.0), parameters=parameters)
     seen = set()
     for _ in range(300):
