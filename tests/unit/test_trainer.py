@@ -132,7 +132,7 @@ def test_what_the_hud_shows_of_a_check_explains_who_chose_the_action():
         norm = float(np.hypot(*state))
         assert stats.state_norm == pytest.approx(norm)
         assert (stats.kappa_low, stats.kappa_up) == pytest.approx((0.01 * norm**2, 7.0 * norm**2))
-        assert stats.q_before == before or np.isnan(stats.q_before) and np.isnan(before)
+        assert stats.q_before == before or (np.isnan(stats.q_before) and np.isnan(before))
         certified = stats.q_value - stats.q_before >= stats.nu_bar and stats.kappa_valid
         assert certified == (trainer.mode == Mode.TD3)
         if certified:
