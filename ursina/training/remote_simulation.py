@@ -94,9 +94,8 @@ class RemoteSimulation:
         if newer is not None:
             self._step_asked = False
         if self.config.sim_rate == 0 and not self._step_asked:
-            self._step_asked = (
-                True  # one at a time: a trainer that hangs must not fill the pipe, or we would too
-            )
+            # One at a time: a trainer that hangs must not let the pipe fill up, or we would hang too.
+            self._step_asked = True
             self._send("step")
         if newer is not None:
             self._frame = _everything_starts(newer) if self._fresh else newer
@@ -137,12 +136,19 @@ class RemoteSimulation:
         self._send("policy", policy)
 
     def restart(self) -> None:
-        """Start the trainer again after it stopped, from the newest checkpoint of the run if there is one."""
+        """Start the trainer again after it stopped, from the newest checkpoint of the run if there is one.
+
+        Raises
+        ------
+        OSError
+            If there is no shared memory for it; all stays as it was.
+        """
+        memory = self._new_memory(self._count)
         self._send("quit")
         self._end_process()
         self._frames.close()
         resume = self._run_dir is not None and self._run_dir.is_dir()
-        self._frames = self._new_memory(self._count)
+        self._frames = memory
         self._fresh = True
         self._step_asked = False
         now = replace(self.config, n_agents=self._count, swarm_policy=self._policy, resume=resume)
