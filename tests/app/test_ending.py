@@ -36,7 +36,10 @@ def start(folder: Path, *args: str, **streams) -> subprocess.Popen:
         start_new_session=True,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **streams},
     )
-    while program.poll() is None and not list((folder / "run").glob(PATTERN)):
+    films = "--offscreen" in args and "--profile" not in args
+    while program.poll() is None and not list(
+        (folder / "run").glob(".preview.part.mp4" if films else PATTERN)
+    ):
         time.sleep(0.02)
     time.sleep(1.0)
     return program
