@@ -20,7 +20,7 @@ from training.systems import SYSTEMS
 from visuals import shapes
 from visuals.axes import nice_step
 from visuals.critic_heatmap import CriticHeatmap
-from visuals.scene import AGENT_RADIUS, colormap_colors, gather
+from visuals.scene import AGENT_RADIUS, agent_radius, colormap_colors, gather
 
 EXTENT = (-3.5, 3.5, -3.5, 3.5)
 HEAD = """
@@ -449,6 +449,16 @@ def test_as_many_agents_as_the_context_has_room_for(options, limit, most):
 
     gsg = SimpleNamespace(get_supports_buffer_texture=lambda: True, get_max_buffer_texture_size=lambda: limit)
     assert most_agents(VisualizationConfig(**options), gsg) == most
+
+
+@pytest.mark.parametrize(
+    ("system", "agents", "size"), [("point_mass", 100, 1.0), ("point_mass", 1600, 0.5),
+                                   ("differential_drive", 25, 1.0), ("differential_drive", 400, 0.5)]
+)  # fmt: skip
+def test_agents_of_a_crowd_are_half_as_large_with_sixteen_times_as_many(system, agents, size):
+    config = VisualizationConfig(system=system)
+    assert agent_radius(config, SYSTEMS[system], agents) == pytest.approx(size * AGENT_RADIUS)
+    assert agent_radius(VisualizationConfig(agent_size=0.3), SYSTEMS[system], agents) == 0.3
 
 
 # -- the visualizer --------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class EntityScene:
         self._goal = _GoalRing(self.root, system, self.heatmap, config.height_scale)
         self._agents_root = Entity(parent=self.root, name="agents")
         self._shape = shapes.sphere() if system.heading_axis is None else shapes.cone(20)
-        self._radius = agent_radius(config, 1 + config.n_agents)
+        self._radius = agent_radius(config, system, 1 + config.n_agents)
         self._texture = QGrid(system.plane_extent) if ring else None
         count = 1 + config.n_agents
         self._trails: Trails = (

@@ -17,13 +17,17 @@ from panda3d.core import (
 from calf_gpu.palette import encode
 from config.visualization_config import VisualizationConfig
 from training.frame_state import FrameState, SwarmStep
+from training.systems import System
 from visuals.critic_heatmap import CriticHeatmap
 
 AGENT_RADIUS = 0.085
 """Radius of an agent in plane units where there are few."""
 
 CROWD = 100
-"""Agents from which on they get smaller: half the size at 16 times as many."""
+"""Spheres from which on they get smaller: half the size at 16 times as many."""
+
+CONE_CROWD = 25
+"""The same for cones, which take more room and have a heading to show."""
 
 Part = Literal["landscape", "grid", "overlay"]
 
@@ -100,9 +104,10 @@ def gather(frame: FrameState | SwarmStep, heading_axis: int | None) -> AgentArra
     return AgentArrays(points, headings, modes, encode(modes, highlighted), respawned)
 
 
-def agent_radius(config: VisualizationConfig, agents: int) -> float:
+def agent_radius(config: VisualizationConfig, system: System, agents: int) -> float:
     """Return the radius of an agent in plane units: the one asked for, or one that leaves the surface to be seen."""
-    return config.agent_size or AGENT_RADIUS * min(1.0, CROWD / agents) ** 0.25
+    crowd = CROWD if system.heading_axis is None else CONE_CROWD
+    return config.agent_size or AGENT_RADIUS * min(1.0, crowd / agents) ** 0.25
 
 
 def plane_node(parent: NodePath, height_scale: float) -> NodePath:

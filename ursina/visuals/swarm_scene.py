@@ -105,7 +105,7 @@ class SwarmScene:
             shape="sphere" if system.heading_axis is None else "cone",
             colors=colormap_colors(config.colormap),
             height_scale=config.height_scale,
-            agent_radius=agent_radius(config, len(self._records)),
+            agent_radius=agent_radius(config, system, len(self._records)),
             resolution=RESOLUTION,
             cpu_heights=self._on_cpu,
             trail_style=config.trail_style,
@@ -154,6 +154,6 @@ class SwarmScene:
         if count == self._view.agents.count:
             return
         self._view.resize(count)
-        self._view.agents.set_radius(agent_radius(self._config, count))
+        self._view.agents.set_radius(agent_radius(self._config, self._system, count))
         self._trails.resize(count)
         self._records = np.zeros((count, 4), np.float32)
