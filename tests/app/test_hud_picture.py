@@ -68,6 +68,15 @@ def test_the_mode_is_a_chip_in_its_colour(offscreen):
         assert np.abs(chip[2:-2, :3].astype(int) - color[:3]).max() <= 1
 
 
+def test_the_legend_says_whether_the_swarm_is_checked(offscreen):
+    hud = Hud(SIZE, flat_camera(offscreen(*SIZE)))
+    shown = []
+    for checked in (True, False, True):
+        hud.swarm_checked = checked
+        shown.append([box.text for box in hud.text_boxes() if box.text.startswith("TD3")])
+    assert shown == [["TD3: certified"], ["TD3: in the swarm unchecked"], ["TD3: certified"]]
+
+
 def test_what_is_removed_is_gone(offscreen):
     buffer = offscreen(*SIZE)
     hud = Hud(SIZE, flat_camera(buffer))

@@ -471,7 +471,7 @@ from scene_frames import make_stats
 class RecordingHud:
     def __init__(self):
         self.blocks, self.rebuilds, self.messages, self.tables = {}, 0, [], []
-        self.legend_overlay = False
+        self.legend_overlay, self.swarm_checked = False, True
     def set_block(self, name, rows, *, rebuild=False):
         self.blocks[name] = dict(rows)
         self.rebuilds += rebuild

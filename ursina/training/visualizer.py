@@ -82,6 +82,7 @@ class TrainingVisualizer:
         self._measure_frame_time()
         self.scene.show(frame)
         with self._profiler.section("ui"):
+            self.hud.swarm_checked = frame.stats.swarm_policy != "td3"
             previous, self._frame = self._frame, frame
             self._note_events(previous, frame)
             self.update_stats_display()

@@ -68,6 +68,7 @@ class Hud:
         self._message: str | None = None
         self._table: list[tuple[str, str]] = []
         self._help = False
+        self._swarm_checked = True
         self._overlay = False
         self._drawings: dict[str, Drawing] = {}
         self._pixels = PixelRoot(parent, *size)
@@ -140,6 +141,17 @@ class Hud:
             self._draw_all()
 
     @property
+    def swarm_checked(self) -> bool:
+        """Whether CALF checks the swarm's actions, which the legend then says."""
+        return self._swarm_checked
+
+    @swarm_checked.setter
+    def swarm_checked(self, checked: bool) -> None:
+        if checked != self._swarm_checked:
+            self._swarm_checked = checked
+            self._draw("legend", True, self._paint_legend)
+
+    @property
     def help_visible(self) -> bool:
         """Whether the list of keys is shown."""
         return self._help
@@ -185,7 +197,8 @@ class Hud:
             draw_panel(drawing, area, TITLES[name], self._blocks[name])
 
     def _paint_legend(self, drawing: Drawing) -> None:
-        draw_legend(drawing, self._right(self._measures.margin, self._legend_height), self._overlay)
+        area = self._right(self._measures.margin, self._legend_height)
+        draw_legend(drawing, area, self._overlay, self._swarm_checked)
 
     def _paint_timeline(self, drawing: Drawing) -> None:
         self.timeline.draw(drawing, self._timeline_area)

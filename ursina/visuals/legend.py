@@ -15,14 +15,16 @@ MODE_TEXTS = {
     "nominal": "Nominal: the stabilizer",
 }
 
+UNCHECKED_TEXT = "TD3: in the swarm unchecked"
+
 
 def legend_height(measures: Measures, overlay: bool) -> int:
     """Return the height of the legend in pixels."""
     return panel_height(measures, len(MODE_TEXTS) + 1 + 2 * overlay)
 
 
-def draw_legend(drawing: Drawing, area: Rect, overlay: bool) -> None:
-    """Draw the legend; ``overlay`` adds what the certificate overlay shows."""
+def draw_legend(drawing: Drawing, area: Rect, overlay: bool, swarm_checked: bool = True) -> None:
+    """Draw the legend; ``overlay`` adds what the overlay shows; under TD3 alone the swarm is not checked."""
     measures = drawing.measures
     swatch, half = measures.px(18), measures.px(1.5)
     left = area.x0 + measures.padding
@@ -40,7 +42,7 @@ def draw_legend(drawing: Drawing, area: Rect, overlay: bool) -> None:
         return baseline - measures.px(4)
 
     for mode, text in MODE_TEXTS.items():
-        y = next_row(text)
+        y = next_row(text if swarm_checked or mode != "td3" else UNCHECKED_TEXT)
         drawing.fill(Rect(left, y - half, left + swatch, y + half), theme.MODES[mode])
     y = next_row("Training agent")
     radius, middle = drawing.atlas.corner, left + swatch // 2
