@@ -17,8 +17,8 @@ Examples
     python tools/benchmark.py --quick                          # three variants, 5 and 20 agents, one round
     python tools/benchmark.py --variants baseline gpu --agents 20 --rounds 5 --frames 600
 
-The measurements of the report, on a quiet machine with 2 cores some 20 minutes in all (in ``$M`` =
-``ursina/llm/stage_4/measurements``; the report reads every ``benchmark*.json`` there)::
+The measurements of the report, on a quiet machine with 2 cores some 25 minutes in all (in ``$M`` =
+``ursina/llm/stage_4/measurements``; the report reads every ``benchmark*.json`` and ``scale.json`` there)::
 
     python tools/benchmark.py --variants baseline default gpu default_process gpu_process --agents 20 \
         --rounds 5 --frames 400 --out $M/benchmark.json                                         # 10 minutes
@@ -26,10 +26,11 @@ The measurements of the report, on a quiet machine with 2 cores some 20 minutes 
         --rounds 1 --frames 400 --out $M/benchmark_ablation.json                                # 4 minutes
     python tools/benchmark.py --variants baseline default gpu --agents 3 5 10 30 50 100 \
         --rounds 1 --frames 80 --out $M/benchmark_agents.json                                   # 5 minutes
-    python tools/benchmark.py --variants default gpu gpu_process --agents 30 50 \
+    python tools/benchmark.py --variants default gpu default_process gpu_process --agents 30 50 \
         --rounds 2 --frames 400 --out $M/benchmark_many.json                                    # 3 minutes
     python tools/benchmark.py --variants gpu --agents 1000 --rounds 2 --frames 5000 \
         --extra=--trail-style=line --out $M/benchmark_thousand.json                             # 2 minutes
+    python tools/benchmark.py --scale                                                           # 5 minutes
     python tools/performance_report.py
 
 A baseline of 1,000 agents takes seconds a frame and is left out.

@@ -25,13 +25,15 @@ from training.simulation import Simulation
 SMALL = ["--offscreen", "--size", "320x180", "--training", "inline", "--n-agents", "2", "--frames", "3"]
 
 
-def without_privileges() -> list[str] | None:
-    """Words before a command that has to respect read-only folders; None where root cannot be made to."""
+@pytest.fixture
+def unprivileged() -> list[str]:
+    """Words before a command that has to respect read-only folders; root needs to be made to."""
     if os.geteuid() != 0:
         return []
     words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
-    able = shutil.which("setpriv") and subprocess.run([*words, "true"], check=False).returncode == 0
-    return words if able else None
+    if shutil.which("setpriv") is None or subprocess.run([*words, "true"], check=False).returncode != 0:
+        pytest.skip("root may write everywhere here")
+    return words
 
 
 def run(
@@ -151,17 +153,14 @@ LONG_ENOUGH = {
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 @pytest.mark.parametrize("training", LONG_ENOUGH)
-def test_a_run_folder_that_becomes_read_only_while_training(tmp_path, training):
-    before = without_privileges()
-    if before is None:
-        pytest.skip("root may write everywhere here")
+def test_a_run_folder_that_becomes_read_only_while_training(tmp_path, training, unprivileged):
     first = {}
 
     def protect(folder: Path) -> None:
         first.update({path: path.read_bytes() for path in folder.glob(PATTERN)})
         folder.chmod(0o555)
 
-    done = run(tmp_path, *LONG_ENOUGH[training], "--run-dir", "run", before=before, once=protect)
+    done = run(tmp_path, *LONG_ENOUGH[training], "--run-dir", "run", before=unprivileged, once=protect)
     (tmp_path / "run").chmod(0o755)
     lines = [line for line in done.stderr.splitlines() if "ep/s" not in line and line.strip()]
     assert done.returncode == 1, done.stderr
@@ -173,12 +172,9 @@ def test_a_run_folder_that_becomes_read_only_while_training(tmp_path, training):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 @pytest.mark.parametrize("training", LONG_ENOUGH)
-def test_a_read_only_run_folder_is_one_line(tmp_path, training):
-    before = without_privileges()
-    if before is None:
-        pytest.skip("root may write everywhere here")
+def test_a_read_only_run_folder_is_one_line(tmp_path, training, unprivileged):
     (tmp_path / "run").mkdir(mode=0o555)
-    done = run(tmp_path, *LONG_ENOUGH[training], "--run-dir", "run", before=before)
+    done = run(tmp_path, *LONG_ENOUGH[training], "--run-dir", "run", before=unprivileged)
     assert_one_line(done, 1, "run_dir run cannot be written: Permission denied")
     assert list((tmp_path / "run").iterdir()) == []
 
@@ -191,12 +187,9 @@ def test_a_read_only_run_folder_is_one_line(tmp_path, training):
         (["--profile", "out/numbers.json", "--frames", "60"], "out/numbers.json"),
     ],
 )
-def test_pictures_and_numbers_that_cannot_be_written_are_one_line(tmp_path, args, named):
-    before = without_privileges()
-    if before is None:
-        pytest.skip("root may write everywhere here")
+def test_pictures_and_numbers_that_cannot_be_written_are_one_line(tmp_path, args, named, unprivileged):
     (tmp_path / "out").mkdir(mode=0o555)
-    done = run(tmp_path, *SMALL, "--run-dir", "run", *args, before=before)
+    done = run(tmp_path, *SMALL, "--run-dir", "run", *args, before=unprivileged)
     assert_one_line(done, 1, f"{named} cannot be written: Permission denied")
     assert not [path for path in (tmp_path / "run").iterdir() if ".part" in path.name or ".tmp" in path.name]
     assert list((tmp_path / "run").glob(PATTERN)), "training is saved all the same"
