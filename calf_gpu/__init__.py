@@ -17,6 +17,20 @@ Arrays go in, three draw calls come out; nothing here knows about reinforcement 
         view.update(points), base.task_mgr.step()
 """
 
-from calf_gpu.view import SwarmView
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from calf_gpu.view import SwarmView
 
 __all__ = ["SwarmView"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import Panda3D only when something of the renderer is used."""
+    if name == "SwarmView":
+        from calf_gpu.view import SwarmView
+
+        return SwarmView
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

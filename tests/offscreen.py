@@ -98,7 +98,7 @@ def run_script(
     """
     prc = PRC + (CORE_PRC if profile == "core" else "")
     head = f"from panda3d.core import load_prc_file_data\nload_prc_file_data('', {prc!r})\n"
-    paths = [ROOT, ROOT / "ursina", ROOT / "tests"]
+    paths = [ROOT, ROOT / "tests"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), **(variables or {})}
     return subprocess.run(
         [sys.executable, "-c", head + textwrap.dedent(script)],

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from training.frame_state import FrameState, TrainingStats
+from calf_gpu.app.training.frame_state import FrameState, TrainingStats
 
 
 def make_stats(**values) -> TrainingStats:

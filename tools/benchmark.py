@@ -53,11 +53,12 @@ from time import monotonic
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
+sys.path.insert(0, str(ROOT))
+
+from calf_gpu.app.utils.machine import describe_machine  # noqa: E402
 
 from tools import benchmark_scale  # noqa: E402
 from tools.benchmark_data import BENCHMARK_SCHEMA, DataError, check_profile, load_json, summarize  # noqa: E402
-from utils.machine import describe_machine  # noqa: E402
 
 WARMUP = 50
 AGENTS = (3, 5, 10, 20, 30, 50, 100, 1000)

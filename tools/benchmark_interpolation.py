@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
+sys.path.insert(0, str(ROOT))
 
-from visuals.critic_heatmap import CriticHeatmap  # noqa: E402 (needs the path above)
+from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap  # noqa: E402 (needs the path above)
 
 EXTENT = (-3.5, 3.5, -3.5, 3.5)
 TARGETS = {20: 5.0, 1000: 50.0}

@@ -28,17 +28,16 @@ from time import perf_counter, process_time, sleep
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
+sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import psutil  # noqa: E402
-
-from config.visualization_config import VisualizationConfig  # noqa: E402
-from utils.machine import describe_machine, resident_megabytes  # noqa: E402
+from calf_gpu.app.config.visualization_config import VisualizationConfig  # noqa: E402
+from calf_gpu.app.utils.machine import describe_machine, resident_megabytes  # noqa: E402
 
 if TYPE_CHECKING:
-    from training.frame_state import FrameState
-    from training.systems import System
+    from calf_gpu.app.systems import System
+    from calf_gpu.app.training.frame_state import FrameState
 
 SystemName = Literal["point_mass", "differential_drive"]
 
@@ -58,7 +57,7 @@ OUTPUT = ROOT / "ursina" / "llm" / "stage_4" / "measurements" / "scale.json"
 
 def nominal_frames(system: System, agents: int) -> Iterator[FrameState]:
     """Yield frame states of a swarm under the nominal policy, on a made-up critic, for ever."""
-    from training.frame_state import FrameState
+    from calf_gpu.app.training.frame_state import FrameState
 
     rng = np.random.default_rng(0)
     states, steps = system.sample_start(agents + 1, rng), rng.integers(0, 500, agents + 1)
@@ -82,13 +81,14 @@ def nominal_frames(system: System, agents: int) -> Iterator[FrameState]:
 
 def measure_drawing(agents: int, length: int, system_name: SystemName) -> dict[str, Any]:
     """Fill the trails, then draw frames; return frame times, Python times and bytes a frame."""
+    from calf_gpu.app.systems import SYSTEMS
+    from calf_gpu.app.training.visualizer import TrainingVisualizer
+    from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+    from calf_gpu.app.visuals.camera_controls import FlyCamera
+    from calf_gpu.app.visuals.hud import Hud
+    from calf_gpu.app.visuals.window import Window
+
     from calf_gpu.counters import FrameCounters
-    from training.systems import SYSTEMS
-    from training.visualizer import TrainingVisualizer
-    from utils.performance_profiler import PerformanceProfiler
-    from visuals.camera_controls import FlyCamera
-    from visuals.hud import Hud
-    from visuals.window import Window
 
     window = Window(SIZE, offscreen=True, vsync=False)
     camera = FlyCamera(window)
@@ -128,8 +128,7 @@ def measure_drawing(agents: int, length: int, system_name: SystemName) -> dict[s
 def measure_simulation(agents: int, threads: int, system_name: SystemName) -> dict[str, Any]:
     """Step the swarm under CALF; return times and rate, without training steps in between."""
     import torch
-
-    from training.simulation import Simulation
+    from calf_gpu.app.training.simulation import Simulation
 
     simulation = Simulation(VisualizationConfig(system=system_name, n_agents=agents))
     torch.set_num_threads(threads)
@@ -295,7 +294,7 @@ def _print_table(summary: dict[str, dict[str, dict[str, float]]]) -> None:
 
 def _stats(step: int) -> Any:
     """Statistics that change, so that the HUD has something to write."""
-    from training.frame_state import TrainingStats
+    from calf_gpu.app.training.frame_state import TrainingStats
 
     values: dict[str, Any] = dict.fromkeys(TrainingStats.__dataclass_fields__, 1.0)
     values |= {"episode": 0, "total_steps": step, "episode_length": step, "buffer_size": step}

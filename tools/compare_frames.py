@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
+sys.path.insert(0, str(ROOT))
 
 from tools.frame_metrics import Difference, FrameError, compare, magnified_difference, read_frame  # noqa: E402
 from tools.frame_page import page  # noqa: E402

@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ursina"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.visualization_config import VisualizationConfig
-from training.calf import Calf
-from training.headless import train
-from training.simulation import make_trainer
-from training.systems import SYSTEMS, System
-from training.trainer import Trainer
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.systems import SYSTEMS, System
+from calf_gpu.app.training.calf import Calf
+from calf_gpu.app.training.headless import train
+from calf_gpu.app.training.simulation import make_trainer
+from calf_gpu.app.training.trainer import Trainer
 
 Array = NDArray[np.float64]
 LAST = 10

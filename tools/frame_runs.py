@@ -12,8 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from config.options import UsageError, parse_options
-from config.visualization_config import VisualizationConfig
+from calf_gpu.app.config.options import UsageError, parse_options
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+
 from tools.frame_metrics import FrameError
 
 SIMULATED = (
@@ -90,8 +91,8 @@ def check_agreement(configs: Sequence[VisualizationConfig]) -> None:
 
 def record(config: VisualizationConfig, frames: int, path: Path) -> None:
     """Simulate ``frames`` frames and write their states."""
-    from training.recording import save_recording
-    from training.simulation import Simulation
+    from calf_gpu.app.training.recording import save_recording
+    from calf_gpu.app.training.simulation import Simulation
 
     simulation = Simulation(config)
     states = [simulation.next_frame() for _ in range(frames)]

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "ursina")]
+sys.path.insert(0, str(ROOT))
 
-from config.visualization_config import VisualizationConfig  # noqa: E402
+from calf_gpu.app.config.visualization_config import VisualizationConfig  # noqa: E402
+from calf_gpu.app.systems import SYSTEMS, System  # noqa: E402
+from calf_gpu.app.training.frame_state import FrameState, Policy  # noqa: E402
+from calf_gpu.app.training.recording import load_recording  # noqa: E402
+
 from tools.frame_runs import read_options  # noqa: E402
-from training.frame_state import FrameState, Policy  # noqa: E402
-from training.recording import load_recording  # noqa: E402
-from training.systems import SYSTEMS, System  # noqa: E402
 
 
 class Recording:
@@ -50,10 +51,10 @@ class Recording:
 
 def show(states: Sequence[FrameState], config: VisualizationConfig) -> None:
     """Draw all states as the program would, capturing what the options say."""
-    from visuals.window import Window
+    from calf_gpu.app.visuals.window import Window
 
     window = Window(config.size, offscreen=True, core_profile=config.gl_profile == "core", vsync=False)
-    from session import Session
+    from calf_gpu.app.session import Session
 
     class Replay(Session):
         def _make_source(self) -> Recording:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""The program: ``python ursina/main.py --help``.
+"""The program: ``calf-gpu``, ``python -m calf_gpu``, or ``python ursina/main.py`` in a checkout.
 
 Only what the command line needs is imported before the window shows; torch comes after.
 """
@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from config.options import UsageError, parse_options
-from config.visualization_config import VisualizationConfig
-from utils.streams import end_on_signals, open_missing_streams, tell
+if __name__ == "__main__":  # run as a file: everything is imported as ``calf_gpu``, nothing from this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from calf_gpu.app.config.options import UsageError, parse_options
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.utils.streams import end_on_signals, open_missing_streams, tell
 
 RUNS = Path("runs")
 """Where the folders of runs are made."""
@@ -84,8 +87,8 @@ def check_destinations(config: VisualizationConfig) -> None:
 
 def train_without_pictures(config: VisualizationConfig, run_dir: Path) -> None:
     """Train as fast as possible with a progress bar; Ctrl-C saves and ends."""
-    from training.headless import train
-    from training.learner import DivergedError
+    from calf_gpu.app.training.headless import train
+    from calf_gpu.app.training.learner import DivergedError
 
     try:
         train(config, run_dir)
@@ -96,7 +99,7 @@ def train_without_pictures(config: VisualizationConfig, run_dir: Path) -> None:
 
 def show(config: VisualizationConfig, run_dir: Path) -> None:
     """Train and show it, in a window or offscreen."""
-    from visuals.window import Window, WindowError, display_available
+    from calf_gpu.app.visuals.window import Window, WindowError, display_available
 
     offscreen = config.offscreen
     if not offscreen and not display_available():
@@ -111,7 +114,7 @@ def show(config: VisualizationConfig, run_dir: Path) -> None:
         )
     except WindowError as error:
         raise StartError(str(error)) from None
-    from session import Session, SessionError
+    from calf_gpu.app.session import Session, SessionError
 
     try:
         Session(config, run_dir, window).run()
@@ -124,7 +127,12 @@ def _fail(error: BaseException, code: int) -> int:
     return code
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run the program with the command line's arguments, and exit."""
     open_missing_streams()
     end_on_signals()
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

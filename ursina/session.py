@@ -10,24 +10,23 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training.stats_text import POLICY_NAMES
+from calf_gpu.app.utils.meters import Meters
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.utils.streams import handle_ending, tell
+from calf_gpu.app.visuals.camera_controls import FlyCamera
+from calf_gpu.app.visuals.capture import FrameCapture
+from calf_gpu.app.visuals.hud import Hud
+from calf_gpu.app.visuals.shader_reload import ShaderReload, check_shaders
+from calf_gpu.app.visuals.window import Window
 from tqdm import tqdm
 from ursina import Entity
 
-from config.visualization_config import VisualizationConfig
-from training.stats_text import POLICY_NAMES
-from utils.meters import Meters
-from utils.performance_profiler import PerformanceProfiler
-from utils.streams import handle_ending, tell
-from visuals.camera_controls import FlyCamera
-from visuals.capture import FrameCapture
-from visuals.hud import Hud
-from visuals.shader_reload import ShaderReload, check_shaders
-from visuals.window import Window
-
 if TYPE_CHECKING:
-    from training.frame_state import FrameState, Policy
-    from training.remote_simulation import RemoteSimulation
-    from training.simulation import Simulation
+    from calf_gpu.app.training.frame_state import FrameState, Policy
+    from calf_gpu.app.training.remote_simulation import RemoteSimulation
+    from calf_gpu.app.training.simulation import Simulation
 
 OFFSCREEN_FRAMES = 600
 """Frames of an offscreen run unless told otherwise."""
@@ -84,7 +83,7 @@ class Session:
         self._draw_idle()
         self._profiler = self._make_profiler()
         self._source = self._make_source()
-        from training.visualizer import TrainingVisualizer
+        from calf_gpu.app.training.visualizer import TrainingVisualizer
 
         self._hud.message(None)
         try:
@@ -287,10 +286,10 @@ class Session:
         """Return who trains: a process of its own, or this one, a step inside each frame."""
         try:
             if self._trains_apart:
-                from training.remote_simulation import RemoteSimulation
+                from calf_gpu.app.training.remote_simulation import RemoteSimulation
 
                 return RemoteSimulation(self._config, self._run_dir)
-            from training.simulation import Simulation
+            from calf_gpu.app.training.simulation import Simulation
 
             return Simulation(self._config, self._run_dir, self._profiler)
         except ValueError as error:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training.checkpoint import PATTERN, newest_checkpoint
+from calf_gpu.app.training.remote_simulation import RemoteSimulation
 
-from config.visualization_config import VisualizationConfig
 from offscreen import ROOT
-from training.checkpoint import PATTERN, newest_checkpoint
-from training.remote_simulation import RemoteSimulation
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and streams")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from calf_gpu.app.visuals import theme
+from calf_gpu.app.visuals.glyph_atlas import font_path
+from calf_gpu.app.visuals.hud import Hud
 from panda3d.core import NodePath, OrthographicLens
 from PIL import Image, ImageDraw, ImageFont
 
 from offscreen import run_script
-from visuals import theme
-from visuals.glyph_atlas import font_path
-from visuals.hud import Hud
 
 SIZE = (1280, 720)
 
@@ -94,17 +94,17 @@ def test_what_is_removed_is_gone(offscreen):
 SCRIPT = """
 import sys
 import numpy as np
-from visuals.window import Window
+from calf_gpu.app.visuals.window import Window
 
 window = Window((640, 360), offscreen=True, core_profile={core})
-from visuals.hud import Hud
+from calf_gpu.app.visuals.hud import Hud
 
 hud = Hud(window.size)
 hud.set_block("run", [("Phase", "training"), ("Steps", "12,345")])
 hud.message("a notice")
 window.step()
 window.draw()
-from visuals.capture import FrameGrabber
+from calf_gpu.app.visuals.capture import FrameGrabber
 
 grabber = FrameGrabber(window)
 grabber.request()

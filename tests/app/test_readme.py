@@ -65,7 +65,7 @@ def test_every_dependency_has_its_reason():
 
 
 def test_every_key_of_the_table_is_in_the_programs_help():
-    from visuals import help as keys
+    from calf_gpu.app.visuals import help as keys
 
     known = Path(keys.__file__).read_text(encoding="utf-8")
     table = README.partition("## Keys")[2].partition("## ")[0]

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training.checkpoint import PATTERN, load_checkpoint, newest_checkpoint
+from calf_gpu.app.training.run_lock import RunLock
+from calf_gpu.app.training.simulation import Simulation
 
-from config.visualization_config import VisualizationConfig
 from offscreen import ONE_THREAD, ROOT, run_script
-from training.checkpoint import PATTERN, load_checkpoint, newest_checkpoint
-from training.run_lock import RunLock
-from training.simulation import Simulation
 
 SMALL = ["--offscreen", "--size", "320x180", "--training", "inline", "--n-agents", "2", "--frames", "3"]
 
@@ -204,15 +204,15 @@ def test_a_hostile_checkpoint_is_one_line(tmp_path):
 
 CHANGES = """
 import gc, json
-from config.visualization_config import VisualizationConfig
+from calf_gpu.app.config.visualization_config import VisualizationConfig
 from offscreen import resident_after_trim
 from scene_frames import make_frame
-from training.systems import SYSTEMS
-from utils.performance_profiler import PerformanceProfiler
-from visuals.window import Window
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.visuals.window import Window
 window = Window((640, 360), offscreen=True, vsync=False)
-from visuals.hud import Hud
-from visuals.swarm_scene import SwarmScene
+from calf_gpu.app.visuals.hud import Hud
+from calf_gpu.app.visuals.swarm_scene import SwarmScene
 import numpy as np
 config = VisualizationConfig(n_agents=3, trail_length=20, heights="HEIGHTS")
 scene = SwarmScene(config, SYSTEMS["point_mass"], PerformanceProfiler(warmup=0))
@@ -280,15 +280,15 @@ def test_500_changes_of_size_and_agents_leave_nothing_behind(heights):
 
 LOST = """
 import numpy as np
-from config.visualization_config import VisualizationConfig
+from calf_gpu.app.config.visualization_config import VisualizationConfig
 from scene_frames import make_frame
-from training.systems import SYSTEMS
-from utils.performance_profiler import PerformanceProfiler
-from visuals.window import Window
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.visuals.window import Window
 window = Window((640, 360), offscreen=True, vsync=False)
-from training.visualizer import TrainingVisualizer
-from visuals.capture import FrameGrabber
-from visuals.hud import Hud
+from calf_gpu.app.training.visualizer import TrainingVisualizer
+from calf_gpu.app.visuals.capture import FrameGrabber
+from calf_gpu.app.visuals.hud import Hud
 hud = Hud(window.size)
 config = VisualizationConfig(n_agents=3, trail_length=20, heights="HEIGHTS", show_overlay=True)
 shown = TrainingVisualizer(config, SYSTEMS["point_mass"], PerformanceProfiler(warmup=0), hud)
@@ -330,9 +330,9 @@ RUN = f"""
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from config.visualization_config import VisualizationConfig
-from training.simulation import Simulation
-from training.systems.base import System
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training.simulation import Simulation
+from calf_gpu.app.systems.base import System
 System.max_episode_steps = {STEPS}
 folder = Path(sys.argv[2])
 options = dict(n_agents=3, grid_size=5, seed=5, checkpoint_interval=1, episodes=1_000_000)
@@ -380,7 +380,7 @@ def kills(number: int, tmp_path: Path) -> None:
     (tmp_path / "found").mkdir()
     (tmp_path / "all").mkdir()
     for _ in range(number):
-        command = [sys.executable, "-c", KILLED, str(ROOT / "ursina"), str(folder)]
+        command = [sys.executable, "-c", KILLED, str(ROOT), str(folder)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             episodes = [process.stdout.readline()]
             time.sleep(rng.uniform(0.0, 0.5))
@@ -395,7 +395,7 @@ def kills(number: int, tmp_path: Path) -> None:
     found = sorted((tmp_path / "found").iterdir())
     last = int(found[-1].name.removeprefix("checkpoint-").removesuffix(".safetensors"))
     assert last > 0
-    command = [sys.executable, "-c", UNINTERRUPTED, str(ROOT / "ursina"), str(tmp_path / "whole"), str(last)]
+    command = [sys.executable, "-c", UNINTERRUPTED, str(ROOT), str(tmp_path / "whole"), str(last)]
     subprocess.run(command, check=True)
     for path in found:
         assert whole_state(path) == whole_state(tmp_path / "all" / path.name), path.name

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from config.visualization_config import VisualizationConfig
-from training.remote_simulation import RemoteSimulation
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training.remote_simulation import RemoteSimulation
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
@@ -116,8 +115,8 @@ def test_a_killed_renderer_leaves_a_checkpoint_and_neither_process_nor_memory(tm
     script = f"""
         import sys, time
         from pathlib import Path
-        from config.visualization_config import VisualizationConfig
-        from training.remote_simulation import RemoteSimulation
+        from calf_gpu.app.config.visualization_config import VisualizationConfig
+        from calf_gpu.app.training.remote_simulation import RemoteSimulation
         if __name__ == "__main__":
             simulation = RemoteSimulation(VisualizationConfig(n_agents=5), Path({str(tmp_path / "run")!r}))
             while simulation.next_frame() is None or simulation.training_steps < 20:
@@ -127,7 +126,7 @@ def test_a_killed_renderer_leaves_a_checkpoint_and_neither_process_nor_memory(tm
     """
     program = tmp_path / "renderer.py"
     program.write_text(textwrap.dedent(script))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "ursina")])}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     renderer = subprocess.Popen(
         [sys.executable, str(program)], stdout=subprocess.PIPE, text=True, env=environment
     )

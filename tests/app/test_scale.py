@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training.simulation import Simulation
 
-from config.visualization_config import VisualizationConfig
 from offscreen import run_script
-from training.simulation import Simulation
 
 FEW, MANY = 10, 10_000
 
@@ -19,15 +19,15 @@ SCENE = """
 import sys
 sys.path.insert(0, "tests/app")
 import numpy as np
-from config.visualization_config import VisualizationConfig
+from calf_gpu.app.config.visualization_config import VisualizationConfig
 from scene_frames import make_frame
 from test_scale import FEW, MANY, calls
-from training.systems import SYSTEMS
-from utils.performance_profiler import PerformanceProfiler
-from visuals.window import Window
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.visuals.window import Window
 
 window = Window((64, 36), offscreen=True, vsync=False)
-from visuals.swarm_scene import SwarmScene
+from calf_gpu.app.visuals.swarm_scene import SwarmScene
 
 counts = {}
 for agents in (FEW, MANY):
@@ -53,7 +53,7 @@ from calf_gpu.palette import BACKGROUND
 from calf_gpu.trails import CASING_PX, CROWD
 from calf_gpu.view import SwarmView
 from scene_frames import bowl
-from training.systems import SYSTEMS
+from calf_gpu.app.systems import SYSTEMS
 
 AGENTS, LENGTH = 10_000, 600
 base = ShowBase()

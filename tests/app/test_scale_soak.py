@@ -14,14 +14,14 @@ SOAK = """
 import json
 from time import process_time
 import numpy as np
-from config.visualization_config import VisualizationConfig
+from calf_gpu.app.config.visualization_config import VisualizationConfig
 from offscreen import resident_after_trim
 from tools.benchmark_scale import nominal_frames
-from training.systems import SYSTEMS
-from training.visualizer import TrainingVisualizer
-from utils.performance_profiler import PerformanceProfiler
-from visuals.hud import Hud
-from visuals.window import Window
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.visualizer import TrainingVisualizer
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.visuals.hud import Hud
+from calf_gpu.app.visuals.window import Window
 
 FRAMES, WINDOW = SIZES
 window = Window((160, 90), offscreen=True, vsync=False)

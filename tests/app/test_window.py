@@ -19,16 +19,16 @@ pytestmark = pytest.mark.skipif(
 START = """
 import sys, time
 import numpy as np
-from config.visualization_config import VisualizationConfig
+from calf_gpu.app.config.visualization_config import VisualizationConfig
 from panda3d.core import WindowProperties
 from scene_frames import make_frame
-from training.systems import SYSTEMS
-from utils.performance_profiler import PerformanceProfiler
-from visuals.window import Window
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.visuals.window import Window
 window = Window((640, 360), offscreen=False)
-from training.visualizer import TrainingVisualizer
-from visuals.capture import FrameGrabber
-from visuals.hud import Hud
+from calf_gpu.app.training.visualizer import TrainingVisualizer
+from calf_gpu.app.visuals.capture import FrameGrabber
+from calf_gpu.app.visuals.hud import Hud
 config = VisualizationConfig(n_agents=3, trail_length=20, heights="gpu")
 hud = Hud(window.size)
 window.on_resize(hud.resize)
@@ -77,7 +77,7 @@ WITH_MANAGER = 'openbox & sleep 1; "$@"; code=$?; kill $!; exit $code'
 
 
 def run_in_a_window(code: str, *before: str) -> subprocess.CompletedProcess[str]:
-    paths = [ROOT, ROOT / "ursina", ROOT / "tests"]
+    paths = [ROOT, ROOT / "tests"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     screen = ["xvfb-run", "-a", "-s", "-screen 0 3840x2160x24"]
     return subprocess.run(

@@ -61,7 +61,7 @@ class UrsinaStage:
     """The application's window with nothing in it."""
 
     def __init__(self) -> None:
-        from visuals.window import Window
+        from calf_gpu.app.visuals.window import Window
 
         self._window = Window(HUD_SIZE, offscreen=True, vsync=False)
         self._kept: Any = None
@@ -71,7 +71,7 @@ class UrsinaStage:
         return self._window.app.win
 
     def hud(self) -> Any:
-        from visuals.hud import Hud
+        from calf_gpu.app.visuals.hud import Hud
 
         self.window.set_clear_color(
             (0.24, 0.30, 0.36, 1.0)

@@ -189,7 +189,7 @@ def hud_help(stage: UrsinaStage) -> None:
 @scene("run", "ursina")
 def entities(stage: UrsinaStage) -> None:
     """The scene of the baseline; only run here, since tests/app compares it with the GPU's."""
-    from visuals.entity_scene import EntityScene
+    from calf_gpu.app.visuals.entity_scene import EntityScene
 
     crowd(stage, EntityScene, trails="per_agent", heights="loop")
 
@@ -197,7 +197,7 @@ def entities(stage: UrsinaStage) -> None:
 @scene("run", "ursina")
 def swarm(stage: UrsinaStage) -> None:
     """The scene of the application with axes and labels, whose glyphs are Ursina's; only run."""
-    from visuals.swarm_scene import SwarmScene
+    from calf_gpu.app.visuals.swarm_scene import SwarmScene
 
     crowd(stage, SwarmScene, heights="gpu")
 
@@ -249,9 +249,9 @@ def walk(stage: Stage, view: SwarmView, steps: int, episodes: tuple[int, ...] = 
 
 def crowd(stage: UrsinaStage, kind: type, **options) -> None:
     """Twenty frames of a scene of the application."""
-    from config.visualization_config import VisualizationConfig
-    from training.systems import SYSTEMS
-    from utils.performance_profiler import PerformanceProfiler
+    from calf_gpu.app.config.visualization_config import VisualizationConfig
+    from calf_gpu.app.systems import SYSTEMS
+    from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 
     config = VisualizationConfig(system="differential_drive", n_agents=5, trail_length=30, **options)
     shown = kind(config, SYSTEMS[config.system], PerformanceProfiler(warmup=0))

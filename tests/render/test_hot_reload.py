@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from calf_gpu.app.utils.shader_watcher import ShaderWatcher
 
 from calf_gpu.hot_reload import ShaderReloader
 from calf_gpu.programs import shaders_dir
 from calf_gpu.view import SwarmView
-from utils.shader_watcher import ShaderWatcher
 
 MODE_COLOR = "vec3 mode_color("
 

@@ -3,13 +3,12 @@ reaches the goal."""
 
 import numpy as np
 import pytest
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.calf import Calf, CalfParameters
+from calf_gpu.app.training.frame_state import Mode
+from calf_gpu.app.training.learner import Learner, LearningParameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from training.calf import Calf, CalfParameters
-from training.frame_state import Mode
-from training.learner import Learner, LearningParameters
-from training.systems import SYSTEMS
 
 
 class OneAgent:

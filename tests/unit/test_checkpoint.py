@@ -11,15 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calf_gpu.app.training import checkpoint
+from calf_gpu.app.training.checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    newest_checkpoint,
+    save_checkpoint,
+)
+from calf_gpu.app.utils import atomic_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from training import checkpoint
-from training.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint, save_checkpoint
-from utils import atomic_files
-
-APPLICATION = Path(__file__).resolve().parents[2] / "ursina"
+APPLICATION = Path(__file__).resolve().parents[2]
 
 STATE = {
     "numbers": {
@@ -166,7 +170,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 import numpy as np
-from training.checkpoint import save_checkpoint
+from calf_gpu.app.training.checkpoint import save_checkpoint
 step = int(sys.argv[3])
 print("ready", flush=True)
 while True:

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from calf_gpu.app.training.recording import load_recording
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -14,7 +15,6 @@ from PIL import Image
 
 from tools import compare_frames, frame_runs
 from tools.frame_metrics import FrameError, compare, magnified_difference, read_frame
-from training.recording import load_recording
 
 FRAMES = st.shared(st.tuples(st.integers(7, 12), st.integers(7, 12)), key="size").flatmap(
     lambda size: arrays.arrays(np.uint8, (*size, 3))

@@ -7,10 +7,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from config.visualization_config import (
+from calf_gpu.app.config.visualization_config import (
     MAX_TRAIL_RECORDS,
     PRESETS,
     RANGES,
@@ -18,6 +15,8 @@ from config.visualization_config import (
     VisualizationConfig,
     accepts,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 FIELDS = [field.name for field in dataclasses.fields(VisualizationConfig)]
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
-from config.visualization_config import VisualizationConfig
-from training.checkpoint import PATTERN, CheckpointError, newest_checkpoint, save_checkpoint
-from training.frame_state import Mode
-from training.headless import train
-from training.learner import DivergedError
-from training.simulation import Simulation
-from training.systems import SYSTEMS
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.checkpoint import PATTERN, CheckpointError, newest_checkpoint, save_checkpoint
+from calf_gpu.app.training.frame_state import Mode
+from calf_gpu.app.training.headless import train
+from calf_gpu.app.training.learner import DivergedError
+from calf_gpu.app.training.simulation import Simulation
 
 
 def options(**values) -> VisualizationConfig:

@@ -17,12 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from config.visualization_config import VisualizationConfig
-from training import checkpoint
-from training.checkpoint import (
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training import checkpoint
+from calf_gpu.app.training.checkpoint import (
     PATTERN,
     CheckpointError,
     check_fits,
@@ -30,11 +27,13 @@ from training.checkpoint import (
     newest_checkpoint,
     save_checkpoint,
 )
-from training.run_files import KEPT_CHECKPOINTS, RunFiles
-from training.run_lock import RunLock
-from training.simulation import Simulation
+from calf_gpu.app.training.run_files import KEPT_CHECKPOINTS, RunFiles
+from calf_gpu.app.training.run_lock import RunLock
+from calf_gpu.app.training.simulation import Simulation
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-APPLICATION = Path(__file__).resolve().parents[2] / "ursina"
+APPLICATION = Path(__file__).resolve().parents[2]
 NAME = "checkpoint-000000007.safetensors"
 STATE = {"trainer": {"total_steps": 7, "weights": np.arange(12.0).reshape(3, 4)}, "name": "run"}
 
@@ -294,7 +293,7 @@ HOLDER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from training.run_lock import RunLock
+from calf_gpu.app.training.run_lock import RunLock
 lock = RunLock(Path(sys.argv[2]))
 print("held", flush=True)
 sys.stdin.read()

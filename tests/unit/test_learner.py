@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import torch
-
-from training.learner import Learner, LearningParameters
-from training.systems import SYSTEMS
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.learner import Learner, LearningParameters
 
 ALL = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 SMALL = LearningParameters(batch_size=16, buffer_size=500, return_steps=1)

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from PIL import Image
 
 from tools import benchmark, performance_report
 from tools.benchmark_data import DataError, Measurements, check_profile, figures, load_benchmark, summarize
 from tools.report_scale import judge_scale
 from tools.report_targets import change, judge, number
-from utils.performance_profiler import PerformanceProfiler
 
 ROOT = Path(__file__).parents[2]
 
@@ -390,7 +390,7 @@ def test_benchmark_runs_a_program_and_the_report_reads_it(tmp_path):
 
 
 def test_benchmark_variants_are_options_the_program_accepts():
-    from config.options import parse_options
+    from calf_gpu.app.config.options import parse_options
 
     heights_trails_stats = {
         name: (lambda c: (c.heights, c.trails, c.stats))(parse_options(options.split()))

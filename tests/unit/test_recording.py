@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from calf_gpu.app.training.recording import load_recording, save_recording
 
 from scene_frames import bowl, make_frame
-from training.recording import load_recording, save_recording
 
 
 def frames(count: int = 5):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from calf_gpu.app.training.scalars import ScalarLog
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-from training.scalars import ScalarLog
 
 
 def read(folder) -> dict[str, list[tuple[int, float]]]:

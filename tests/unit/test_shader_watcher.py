@@ -6,8 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-from utils.shader_watcher import ShaderWatcher
+from calf_gpu.app.utils.shader_watcher import ShaderWatcher
 
 
 def wait_for_change(watcher: ShaderWatcher, seconds: float = 3.0) -> bool:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from training.frame_state import FrameState, SwarmStep, TrainingStats
-from training.shared_frames import SharedFrames, SharedLayout
+from calf_gpu.app.training.frame_state import FrameState, SwarmStep, TrainingStats
+from calf_gpu.app.training.shared_frames import SharedFrames, SharedLayout
 
 LAYOUT = SharedLayout(capacity=50, state_dim=3, grid_size=9, steps=8)
 

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.checkpoint import PATTERN, newest_checkpoint
+from calf_gpu.app.training.frame_state import Mode
+from calf_gpu.app.training.headless import train
+from calf_gpu.app.training.simulation import Simulation, grid_points
 
-from config.visualization_config import VisualizationConfig
-from training.checkpoint import PATTERN, newest_checkpoint
-from training.frame_state import Mode
-from training.headless import train
-from training.simulation import Simulation, grid_points
-from training.systems import SYSTEMS
-
-APPLICATION = Path(__file__).resolve().parents[2] / "ursina"
+APPLICATION = Path(__file__).resolve().parents[2]
 
 
 def options(**values):
@@ -335,8 +334,8 @@ WRITER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from config.visualization_config import VisualizationConfig
-from training.simulation import Simulation
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training.simulation import Simulation
 folder = Path(sys.argv[2])
 simulation = Simulation(VisualizationConfig(n_agents=4, grid_size=7, resume=folder.exists()), folder)
 print("ready", flush=True)
@@ -366,8 +365,8 @@ def test_ctrl_c_ends_headless_training_with_a_checkpoint(tmp_path):
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "from config.visualization_config import VisualizationConfig\n"
-        "from training.headless import train\n"
+        "from calf_gpu.app.config.visualization_config import VisualizationConfig\n"
+        "from calf_gpu.app.training.headless import train\n"
         "train(VisualizationConfig(episodes=1000), Path(sys.argv[2]))\n"
     )
     command = [sys.executable, "-c", program, str(APPLICATION), str(tmp_path)]

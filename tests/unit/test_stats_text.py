@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from calf_gpu.app.training import stats_text
+from calf_gpu.app.training.stats_text import NONE, number, percent
+from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scene_frames import make_frame, make_stats
-from training import stats_text
-from training.stats_text import NONE, number, percent
-from visuals.critic_heatmap import CriticHeatmap
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-
-from training.calf import CalfParameters
-from training.frame_state import Mode
-from training.learner import Learner, LearningParameters
-from training.swarm import Swarm
-from training.systems import SYSTEMS
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.calf import CalfParameters
+from calf_gpu.app.training.frame_state import Mode
+from calf_gpu.app.training.learner import Learner, LearningParameters
+from calf_gpu.app.training.swarm import Swarm
 
 
 def make(name="point_mass", policy="calf", count=8, seed=0, calf=None):

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-from training.calf import CalfParameters
-from training.checkpoint import load_checkpoint, save_checkpoint
-from training.frame_state import Mode
-from training.learner import LearningParameters
-from training.systems import SYSTEMS
-from training.trainer import SUCCESS_WINDOW, EpisodeHistory, Trainer
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.calf import CalfParameters
+from calf_gpu.app.training.checkpoint import load_checkpoint, save_checkpoint
+from calf_gpu.app.training.frame_state import Mode
+from calf_gpu.app.training.learner import LearningParameters
+from calf_gpu.app.training.trainer import SUCCESS_WINDOW, EpisodeHistory, Trainer
 
 QUICK = LearningParameters(
     batch_size=16, buffer_size=2000, warmup_steps=60, noise_start=0.1, noise_end=0.02, noise_steps=200

@@ -17,10 +17,9 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 import tyro
+from calf_gpu.app.config.visualization_config import OptionError, VisualizationConfig, shown
 from tyro.conf import FlagCreatePairsOff
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
-
-from config.visualization_config import OptionError, VisualizationConfig, shown
 
 SHORTHANDS: dict[str, dict[str, str]] = {
     "gpu_heights": {"heights": "gpu"},

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from training.systems.base import System, Transition
-from training.systems.differential_drive import DifferentialDrive
-from training.systems.point_mass import PointMass
+from calf_gpu.app.systems.base import System, Transition
+from calf_gpu.app.systems.differential_drive import DifferentialDrive
+from calf_gpu.app.systems.point_mass import PointMass
 
 SYSTEMS: dict[str, System] = {system.name: system for system in (PointMass(), DifferentialDrive())}
 

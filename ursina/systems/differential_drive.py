@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-
-from training.systems.base import Array, Flags, System, wrap_angle
+from calf_gpu.app.systems.base import Array, Flags, System, wrap_angle
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from calf_gpu.app.systems import System
 from gymnasium import spaces
 from numpy.typing import NDArray
-
-from training.systems import System
 
 Observation = NDArray[np.float32]
 
 
 class SystemEnvironment(gym.Env[Observation, Observation]):
-    """One agent in a :class:`~training.systems.System`.
+    """One agent in a :class:`~calf_gpu.app.systems.System`.
 
     Observations are the states as float32; the state itself is kept in float64. An episode is *terminated* at
     the goal and out of bounds, *truncated* at the step limit. ``info["at_goal"]`` tells success.

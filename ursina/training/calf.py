@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from calf_gpu.app.training.frame_state import Mode
 from numpy.typing import NDArray
-
-from training.frame_state import Mode
 
 Critic = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """(N, d) states and (N, m) actions to (N,) values Q(s, a)."""
@@ -48,7 +47,7 @@ class Selection(NamedTuple):
     actions: NDArray[np.float64]
     """(N, m) actions to apply."""
     modes: NDArray[np.uint8]
-    """(N,) :class:`~training.frame_state.Mode` codes: who chose each action."""
+    """(N,) :class:`~calf_gpu.app.training.frame_state.Mode` codes: who chose each action."""
 
 
 class Calf:

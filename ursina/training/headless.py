@@ -8,26 +8,25 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training.learner import DivergedError
+from calf_gpu.app.training.run_files import RunFiles, stop_notice
+from calf_gpu.app.training.simulation import make_trainer
+from calf_gpu.app.training.trainer import Trainer
+from calf_gpu.app.utils.streams import handle_ending
 from tqdm import tqdm
-
-from config.visualization_config import VisualizationConfig
-from training.learner import DivergedError
-from training.run_files import RunFiles, stop_notice
-from training.simulation import make_trainer
-from training.trainer import Trainer
-from utils.streams import handle_ending
 
 
 def train(config: VisualizationConfig, run_dir: Path) -> Trainer:
-    """Train for ``config.episodes`` episodes with a progress bar, and return the trainer.
+    """Train for ``calf_gpu.app.config.episodes`` episodes with a progress bar, and return the trainer.
 
-    Checkpoints are written at the start, every ``config.checkpoint_interval`` episodes and at the end; Ctrl-C ends
+    Checkpoints are written at the start, every ``calf_gpu.app.config.checkpoint_interval`` episodes and at the end; Ctrl-C ends
     the training after the current step.
 
     Raises
     ------
     ValueError
-        If the folder cannot be used or holds another system's run; see :class:`~training.run_files.RunFiles`.
+        If the folder cannot be used or holds another system's run; see :class:`RunFiles`.
     DivergedError
         If numbers stop being finite; the last good checkpoint stays the newest.
     OSError

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from calf_gpu.app.training.frame_state import FrameState, TrainingStats
 from numpy.typing import NDArray
-
-from training.frame_state import FrameState, TrainingStats
 
 ARRAYS = ("states", "modes", "respawned", "training_state")
 NUMBERS = ("step", "q_version", "training_mode", "training_respawned")

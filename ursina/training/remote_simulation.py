@@ -14,12 +14,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
-
-from config.visualization_config import VisualizationConfig
-from training.frame_state import FrameState, Policy
-from training.shared_frames import SharedFrames, SharedLayout
-from training.systems import SYSTEMS
-from training.worker import run_worker
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.frame_state import FrameState, Policy
+from calf_gpu.app.training.shared_frames import SharedFrames, SharedLayout
+from calf_gpu.app.training.worker import run_worker
 
 MIN_CAPACITY = 64
 """Agents that the shared memory has room for at least, so that a few more need no new one."""

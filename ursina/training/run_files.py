@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from training.checkpoint import (
+from calf_gpu.app.training.checkpoint import (
     PATTERN,
     CheckpointError,
     delete_older,
@@ -19,13 +18,13 @@ from training.checkpoint import (
     one_line,
     save_checkpoint,
 )
-from training.frame_state import Mode
-from training.learner import DivergedError
-from training.run_lock import RunLock
-from training.scalars import ScalarLog
-from training.trainer import Trainer
-from utils.atomic_files import write_atomically
-from utils.streams import tell
+from calf_gpu.app.training.frame_state import Mode
+from calf_gpu.app.training.learner import DivergedError
+from calf_gpu.app.training.run_lock import RunLock
+from calf_gpu.app.training.scalars import ScalarLog
+from calf_gpu.app.training.trainer import Trainer
+from calf_gpu.app.utils.atomic_files import write_atomically
+from calf_gpu.app.utils.streams import tell
 
 KEPT_CHECKPOINTS = 3
 """Newest checkpoints that a long run keeps."""

@@ -16,9 +16,8 @@ from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import numpy as np
+from calf_gpu.app.training.frame_state import FrameState, SwarmStep, TrainingStats
 from numpy.typing import NDArray
-
-from training.frame_state import FrameState, SwarmStep, TrainingStats
 
 STATS_BYTES = 2048
 """Room for the statistics of a step as JSON."""

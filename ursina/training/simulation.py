@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any, Protocol, get_args
 
 import numpy as np
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.calf import CalfParameters
+from calf_gpu.app.training.checkpoint import check_fits, without_rows
+from calf_gpu.app.training.frame_state import FrameState, Policy
+from calf_gpu.app.training.learner import DivergedError
+from calf_gpu.app.training.run_files import RunFiles, stop_notice
+from calf_gpu.app.training.swarm import Swarm
+from calf_gpu.app.training.trainer import Trainer, Value
 from numpy.typing import NDArray
-
-from config.visualization_config import VisualizationConfig
-from training.calf import CalfParameters
-from training.checkpoint import check_fits, without_rows
-from training.frame_state import FrameState, Policy
-from training.learner import DivergedError
-from training.run_files import RunFiles, stop_notice
-from training.swarm import Swarm
-from training.systems import SYSTEMS
-from training.trainer import Trainer, Value
 
 
 class Profiler(Protocol):
@@ -37,7 +36,7 @@ class Simulation:
     """A frame source that trains: each frame is one step of the trainer and one of the swarm.
 
     The first frame shows the start, or the state resumed from. Everything random comes from
-    ``config.seed``, so equal options give equal frames; a resumed run continues as the saved one would
+    ``calf_gpu.app.config.seed``, so equal options give equal frames; a resumed run continues as the saved one would
     have.
 
     Parameters
@@ -57,7 +56,7 @@ class Simulation:
     Raises
     ------
     ValueError
-        If the folder cannot be used or holds another system's run; see :class:`~training.run_files.RunFiles`.
+        If the folder cannot be used or holds another system's run; see :class:`RunFiles`.
     """
 
     def __init__(

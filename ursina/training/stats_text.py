@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import isfinite
 
-from training.frame_state import FrameState, Mode
-from visuals.critic_heatmap import CriticHeatmap
+from calf_gpu.app.training.frame_state import FrameState, Mode
+from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 
 Rows = list[tuple[str, str]]
 

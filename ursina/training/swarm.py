@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
-from training.calf import Calf, CalfParameters, Selection
-from training.frame_state import Mode, Policy
-from training.learner import Learner
-from training.systems import System
+from calf_gpu.app.systems import System
+from calf_gpu.app.training.calf import Calf, CalfParameters, Selection
+from calf_gpu.app.training.frame_state import Mode, Policy
+from calf_gpu.app.training.learner import Learner
 
 
 class Swarm:

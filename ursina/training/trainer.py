@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from calf_gpu.app.systems import System
+from calf_gpu.app.systems.environment import SystemEnvironment
+from calf_gpu.app.training.calf import Calf, CalfParameters
+from calf_gpu.app.training.checkpoint import check_fits
+from calf_gpu.app.training.frame_state import Mode, TrainingStats
+from calf_gpu.app.training.learner import Array, DivergedError, Learner, LearningParameters
 from numpy.typing import NDArray
-
-from training.calf import Calf, CalfParameters
-from training.checkpoint import check_fits
-from training.environment import SystemEnvironment
-from training.frame_state import Mode, TrainingStats
-from training.learner import Array, DivergedError, Learner, LearningParameters
-from training.systems import System
 
 SUCCESS_WINDOW = 100
 """Finished episodes over which the success rate is taken."""

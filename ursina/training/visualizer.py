@@ -6,21 +6,20 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.systems import System
+from calf_gpu.app.training import stats_text
+from calf_gpu.app.training.frame_state import FrameState
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.utils.stats_cache import StatsCache
+from calf_gpu.app.utils.streams import tell
+from calf_gpu.app.visuals.scene import Part
+from calf_gpu.app.visuals.scene_choice import choose_scene, most_agents
+from calf_gpu.app.visuals.visual_agent import VisualAgent
 from ursina import application
 
-from config.visualization_config import VisualizationConfig
-from training import stats_text
-from training.frame_state import FrameState
-from training.systems import System
-from utils.performance_profiler import PerformanceProfiler
-from utils.stats_cache import StatsCache
-from utils.streams import tell
-from visuals.scene import Part
-from visuals.scene_choice import choose_scene, most_agents
-from visuals.visual_agent import VisualAgent
-
 if TYPE_CHECKING:
-    from visuals.hud import Hud
+    from calf_gpu.app.visuals.hud import Hud
 
 __all__ = ["TrainingVisualizer", "VisualAgent"]
 

@@ -10,11 +10,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from config.visualization_config import VisualizationConfig
-from training.frame_state import Policy
-from training.quick_start import import_compiler_aside, put_off_compiler
-from training.shared_frames import SharedFrames, SharedLayout
-from utils.streams import ENDING
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.training.frame_state import Policy
+from calf_gpu.app.training.quick_start import import_compiler_aside, put_off_compiler
+from calf_gpu.app.training.shared_frames import SharedFrames, SharedLayout
+from calf_gpu.app.utils.streams import ENDING
 
 MAX_BACKLOG_S = 0.25
 """Swarm steps owed for longer than this are dropped: after a stall the swarm goes on, it does not race."""
@@ -74,7 +74,7 @@ class Worker:
         layout: SharedLayout,
         commands: Connection,
     ) -> None:
-        from training.simulation import Simulation  # imports torch, which takes seconds
+        from calf_gpu.app.training.simulation import Simulation  # imports torch, which takes seconds
 
         put_off_compiler()
         self._commands = commands

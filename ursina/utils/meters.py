@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+
 from calf_gpu.counters import FrameCounters
 from calf_gpu.gpu_timer import GpuTimer
-from utils.performance_profiler import PerformanceProfiler
 
 if TYPE_CHECKING:
-    from visuals.window import Window
+    from calf_gpu.app.visuals.window import Window
 
 DISPLAY_PURPOSES = ("grid", "hud")
 """Why the picture asks the critic; training and the swarm's checks would ask without a picture too."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from calf_gpu.app.systems import System
+from calf_gpu.app.visuals.facing_text import Align, FacingText, Label, make_atlas
 from panda3d.core import LineSegs, NodePath, TransparencyAttrib
 
 from calf_gpu.counters import WORLD_ONLY
-from training.systems import System
-from visuals.facing_text import Align, FacingText, Label, make_atlas
 
 Point = tuple[float, float, float]
 """Position in Ursina's axes: (first axis, height, second axis)."""

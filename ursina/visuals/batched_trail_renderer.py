@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.visuals.scene import AgentArrays
 from numpy.typing import NDArray
 from panda3d.core import NodePath
 
 from calf_gpu.qgrid import QGrid
 from calf_gpu.trails import TrailRing
-from config.visualization_config import VisualizationConfig
-from visuals.scene import AgentArrays
 
 
 class BatchedTrailRenderer:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from calf_gpu.app.visuals import theme
+from calf_gpu.app.visuals.glyph_atlas import Align, Color, Face, GlyphAtlas, Run, rectangle
+from calf_gpu.app.visuals.theme import Measures
 from numpy.typing import NDArray
-
-from visuals import theme
-from visuals.glyph_atlas import Align, Color, Face, GlyphAtlas, Run, rectangle
-from visuals.theme import Measures
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Drawing:
         self._runs.append(Run(x, baseline, capitals, theme.TITLE, "title"))
 
     def areas(self) -> bytes:
-        """Return what needs no texture as quads of four :data:`~visuals.glyph_atlas.VERTEX` records."""
+        """Return what needs no texture as quads of four :data:`~calf_gpu.app.visuals.glyph_atlas.VERTEX` records."""
         return b"".join(self._areas)
 
     def details(self) -> bytes:

@@ -8,23 +8,31 @@ driver gets that cannot run them.
 from __future__ import annotations
 
 import numpy as np
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.systems import System
+from calf_gpu.app.training.frame_state import FrameState
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.visuals import shapes
+from calf_gpu.app.visuals.axes import Axes
+from calf_gpu.app.visuals.batched_trail_renderer import BatchedTrailRenderer
+from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
+from calf_gpu.app.visuals.line_trail import LINE_LIFT, LineTrails
+from calf_gpu.app.visuals.scene import (
+    AgentArrays,
+    Part,
+    Trails,
+    agent_radius,
+    colormap_colors,
+    gather,
+    plane_node,
+)
+from calf_gpu.app.visuals.visual_agent import VisualAgent
 from numpy.typing import NDArray
 from panda3d.core import TransparencyAttrib
 from ursina import Entity, Mesh, application, destroy
 
 from calf_gpu.palette import BAD_COLOR
 from calf_gpu.qgrid import QGrid
-from config.visualization_config import VisualizationConfig
-from training.frame_state import FrameState
-from training.systems import System
-from utils.performance_profiler import PerformanceProfiler
-from visuals import shapes
-from visuals.axes import Axes
-from visuals.batched_trail_renderer import BatchedTrailRenderer
-from visuals.critic_heatmap import CriticHeatmap
-from visuals.line_trail import LINE_LIFT, LineTrails
-from visuals.scene import AgentArrays, Part, Trails, agent_radius, colormap_colors, gather, plane_node
-from visuals.visual_agent import VisualAgent
 
 SUBDIVISION = 3
 """Quads of the surface along a side of a cell, so that it follows the bilinear cells closely."""

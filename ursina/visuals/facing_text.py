@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+from calf_gpu.app.visuals.glyph_atlas import Color, GlyphAtlas, Run
 from numpy.typing import NDArray
 from panda3d.core import (
     Geom,
@@ -23,8 +24,6 @@ from panda3d.core import (
     SamplerState,
     TransparencyAttrib,
 )
-
-from visuals.glyph_atlas import Color, GlyphAtlas, Run
 
 GLYPH_PX = 30
 CAP_HEIGHT = 0.73
@@ -104,7 +103,7 @@ def make_atlas() -> GlyphAtlas:
 
 
 def _quads(count: int) -> Geom:
-    """Return a geometry of ``count`` quads of :data:`~visuals.glyph_atlas.VERTEX` corners, not yet placed."""
+    """Return a geometry of ``count`` quads of ``VERTEX`` corners, not yet placed."""
     columns = GeomVertexArrayFormat()
     columns.add_column("vertex", 3, GeomEnums.NT_float32, GeomEnums.C_point)
     columns.add_column("color", 4, GeomEnums.NT_uint8, GeomEnums.C_color)

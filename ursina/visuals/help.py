@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from visuals import theme
-from visuals.drawing import Drawing, Rect
-from visuals.hud_panel import first_baseline, panel_height
+from calf_gpu.app.visuals import theme
+from calf_gpu.app.visuals.drawing import Drawing, Rect
+from calf_gpu.app.visuals.hud_panel import first_baseline, panel_height
 
 KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("W", "A", "S", "D"), "fly ahead, left, back, right"),

@@ -1,7 +1,7 @@
 """The heads-up display: panels of numbers, legend, Q† timeline, notices, profiler table and help.
 
 Two draw calls, whatever is shown: areas of one colour, and over them everything cut out of the glyph atlas
-(:mod:`visuals.quad_batch`). Only the layer whose content changed is laid out again. Sizes follow the
+(:mod:`calf_gpu.app.visuals.quad_batch`). Only the layer whose content changed is laid out again. Sizes follow the
 picture's; below 576×324 pixels nothing is drawn.
 """
 
@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from calf_gpu.app.visuals import theme
+from calf_gpu.app.visuals.drawing import Drawing, Rect, TextBox
+from calf_gpu.app.visuals.glyph_atlas import GlyphAtlas
+from calf_gpu.app.visuals.help import draw_help
+from calf_gpu.app.visuals.hud_panel import Rows, draw_panel, first_baseline, panel_height
+from calf_gpu.app.visuals.legend import draw_legend, legend_height
+from calf_gpu.app.visuals.quad_batch import PixelRoot, QuadBatch
+from calf_gpu.app.visuals.theme import Measures
+from calf_gpu.app.visuals.timeline import Timeline
 from panda3d.core import NodePath, Texture
-
-from visuals import theme
-from visuals.drawing import Drawing, Rect, TextBox
-from visuals.glyph_atlas import GlyphAtlas
-from visuals.help import draw_help
-from visuals.hud_panel import Rows, draw_panel, first_baseline, panel_height
-from visuals.legend import draw_legend, legend_height
-from visuals.quad_batch import PixelRoot, QuadBatch
-from visuals.theme import Measures
-from visuals.timeline import Timeline
 
 TITLES = {
     "run": "Run",

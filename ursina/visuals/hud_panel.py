@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from visuals import theme
-from visuals.drawing import Drawing, Rect
-from visuals.theme import Measures
+from calf_gpu.app.visuals import theme
+from calf_gpu.app.visuals.drawing import Drawing, Rect
+from calf_gpu.app.visuals.theme import Measures
 
 Rows = Sequence[tuple[str, str]]
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-
-from visuals import theme
-from visuals.drawing import Drawing, Rect
-from visuals.hud_panel import first_baseline, panel_height
-from visuals.theme import Measures
+from calf_gpu.app.visuals import theme
+from calf_gpu.app.visuals.drawing import Drawing, Rect
+from calf_gpu.app.visuals.hud_panel import first_baseline, panel_height
+from calf_gpu.app.visuals.theme import Measures
 
 MODE_TEXTS = {
     "td3": "TD3: certified",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
+from calf_gpu.app.visuals.scene import AgentArrays
 from numpy.typing import NDArray
 from ursina import Entity, Mesh, destroy
 
 from calf_gpu.palette import MODE_COLORS
-from visuals.scene import AgentArrays
 
 LINE_LIFT = 0.008
 """Distance of lines above the surface in plane units, so that they do not flicker through it."""

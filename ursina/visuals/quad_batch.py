@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from calf_gpu.app.visuals.glyph_atlas import VERTEX
 from panda3d.core import (
     CS_yup_left,
     Geom,
@@ -19,8 +20,6 @@ from panda3d.core import (
     TransparencyAttrib,
     get_default_coordinate_system,
 )
-
-from visuals.glyph_atlas import VERTEX
 
 QUAD_BYTES = 4 * VERTEX.itemsize
 _BLOCK = 256  # the geometry grows and shrinks by so many quads at a time
@@ -82,7 +81,7 @@ class QuadBatch:
         self._path.set_texture(texture, 1)
 
     def set(self, layer: str, quads: bytes) -> None:
-        """Replace a layer by quads, each four :data:`~visuals.glyph_atlas.VERTEX` records."""
+        """Replace a layer by quads, each four :data:`~calf_gpu.app.visuals.glyph_atlas.VERTEX` records."""
         padded = quads + bytes(-len(quads) % _GRAIN)
         if padded == self._layers.get(layer):
             return  # often the areas behind a text that changed
@@ -137,7 +136,7 @@ class QuadBatch:
 
 
 def _vertex_format() -> GeomVertexFormat:
-    """Return Panda3D's name for :data:`~visuals.glyph_atlas.VERTEX`."""
+    """Return Panda3D's name for :data:`~calf_gpu.app.visuals.glyph_atlas.VERTEX`."""
     columns = GeomVertexArrayFormat()
     columns.add_column("vertex", 3, GeomEnums.NT_float32, GeomEnums.C_point)
     columns.add_column("color", 4, GeomEnums.NT_uint8, GeomEnums.C_color)

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.systems import System
+from calf_gpu.app.training.frame_state import FrameState, SwarmStep
+from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from numpy.typing import NDArray
 from panda3d.core import (
     CS_zup_right,
@@ -15,10 +19,6 @@ from panda3d.core import (
 )
 
 from calf_gpu.palette import encode
-from config.visualization_config import VisualizationConfig
-from training.frame_state import FrameState, SwarmStep
-from training.systems import System
-from visuals.critic_heatmap import CriticHeatmap
 
 AGENT_RADIUS = 0.085
 """Radius of an agent in plane units where there are few."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from calf_gpu.app.config.visualization_config import MAX_TRAIL_RECORDS, RANGES, VisualizationConfig
+from calf_gpu.app.systems import System
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.visuals.entity_scene import EntityScene
+from calf_gpu.app.visuals.scene import Scene
+from calf_gpu.app.visuals.swarm_scene import SwarmScene
 from panda3d.core import GraphicsStateGuardian
 
 from calf_gpu.context import missing_features
-from config.visualization_config import MAX_TRAIL_RECORDS, RANGES, VisualizationConfig
-from training.systems import System
-from utils.performance_profiler import PerformanceProfiler
-from visuals.entity_scene import EntityScene
-from visuals.scene import Scene
-from visuals.swarm_scene import SwarmScene
 
 
 def choose_scene(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from calf_gpu.app.utils.shader_watcher import ShaderWatcher
+from calf_gpu.app.utils.streams import tell
+from calf_gpu.app.visuals.hud import Hud
+from calf_gpu.app.visuals.window import Window
+
 from calf_gpu.hot_reload import ShaderReloader
 from calf_gpu.programs import ProgramSwitch, compile_errors, program_source, shaders_dir
-from utils.shader_watcher import ShaderWatcher
-from utils.streams import tell
-from visuals.hud import Hud
-from visuals.window import Window
 
 
 def check_shaders(window: Window, programs: Iterable[ProgramSwitch]) -> None:

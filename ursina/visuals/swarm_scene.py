@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.systems import System
+from calf_gpu.app.training.frame_state import FrameState, TrainingStats
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
+from calf_gpu.app.visuals.axes import Axes
+from calf_gpu.app.visuals.batched_trail_renderer import BatchedTrailRenderer
+from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
+from calf_gpu.app.visuals.line_trail import LINE_LIFT, LineTrails
+from calf_gpu.app.visuals.scene import AgentArrays, Part, Trails, agent_radius, colormap_colors, gather
 from ursina import Entity, application, destroy
 
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.view import SwarmView
-from config.visualization_config import VisualizationConfig
-from training.frame_state import FrameState, TrainingStats
-from training.systems import System
-from utils.performance_profiler import PerformanceProfiler
-from visuals.axes import Axes
-from visuals.batched_trail_renderer import BatchedTrailRenderer
-from visuals.critic_heatmap import CriticHeatmap
-from visuals.line_trail import LINE_LIFT, LineTrails
-from visuals.scene import AgentArrays, Part, Trails, agent_radius, colormap_colors, gather
 
 RESOLUTION = 101
 """Vertices of the landscape along an axis: five a cell on the medium preset."""

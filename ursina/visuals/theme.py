@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from calf_gpu.app.visuals.glyph_atlas import Color
 
 from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS, MODE_NAMES
-from visuals.glyph_atlas import Color
 
 TEXT: Color = (0xE6, 0xED, 0xF3, 255)
 DIM: Color = (0x8B, 0x98, 0xA9, 255)

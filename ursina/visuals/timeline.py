@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from calf_gpu.app.visuals import theme
+from calf_gpu.app.visuals.drawing import Drawing, Rect
+from calf_gpu.app.visuals.hud_panel import first_baseline
 from numpy.typing import NDArray
-
-from visuals import theme
-from visuals.drawing import Drawing, Rect
-from visuals.hud_panel import first_baseline
 
 WINDOW = 1000
 """Steps shown."""
