@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 
 def train(config: VisualizationConfig, run_dir: Path) -> Trainer:
-    """Train for ``calf_gpu.app.config.episodes`` episodes with a progress bar, and return the trainer.
+    """Train for ``config.episodes`` episodes with a progress bar, and return the trainer.
 
-    Checkpoints are written at the start, every ``calf_gpu.app.config.checkpoint_interval`` episodes and at the end; Ctrl-C ends
+    Checkpoints are written at the start, every ``config.checkpoint_interval`` episodes and at the end; Ctrl-C ends
     the training after the current step.
 
     Raises

@@ -36,7 +36,7 @@ class Simulation:
     """A frame source that trains: each frame is one step of the trainer and one of the swarm.
 
     The first frame shows the start, or the state resumed from. Everything random comes from
-    ``calf_gpu.app.config.seed``, so equal options give equal frames; a resumed run continues as the saved one would
+    ``config.seed``, so equal options give equal frames; a resumed run continues as the saved one would
     have.
 
     Parameters
