@@ -6,16 +6,20 @@ then shows the recording in a process of its own (Panda3D allows one window a pr
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from calf_gpu.app.config.calf import CalfOptions
+from calf_gpu.app.config.learn import LearnOptions
 from calf_gpu.app.config.options import UsageError, parse_options
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 
 from tools.frame_metrics import FrameError
+from tools.frame_recording import save_recording
 
 SIMULATED = (
     "system",
@@ -25,11 +29,7 @@ SIMULATED = (
     "q_action",
     "q_grid_interval",
     "episodes",
-    "initial_relax",
-    "nu_bar",
-    "c_low",
-    "c_up",
-    "relax_decay",
+    *(field.name for room in (LearnOptions, CalfOptions) for field in dataclasses.fields(room)),
 )
 """Options that decide what the frame states are: both runs must agree in them."""
 
@@ -61,7 +61,7 @@ def capture_runs(runs: Sequence[str], frames: int, every: int, seed: int, base: 
     configs = [read_options(options, seed) for options in runs]
     check_agreement(configs)
     base.mkdir(parents=True, exist_ok=True)
-    recording = base / "recording.npz"
+    recording = base / "recording.frames"
     record(configs[0], frames, recording)
     folders = (base / "a", base / "b")
     for options, folder in zip(runs, folders, strict=True):
@@ -80,24 +80,23 @@ def read_options(options: str, seed: int) -> VisualizationConfig:
 
 def check_agreement(configs: Sequence[VisualizationConfig]) -> None:
     """Raise :class:`FrameError` where the two runs would need different frame states."""
-    a, b = configs
+    a, b = (config.as_dict() for config in configs)
     for name in SIMULATED:
-        if getattr(a, name) != getattr(b, name):
+        if a[name] != b[name]:
             raise FrameError(
-                f"both runs show the same frame states and must agree in {name}, "
-                f"got {getattr(a, name)} and {getattr(b, name)}"
+                f"both runs show the same frames and must agree in {name}, got {a[name]} and {b[name]}"
             )
 
 
 def record(config: VisualizationConfig, frames: int, path: Path) -> None:
-    """Simulate ``frames`` frames and write their states."""
-    from calf_gpu.app.training.recording import save_recording
-    from calf_gpu.app.training.simulation import Simulation
+    """Simulate ``frames`` frames and write what a viewer of them would receive."""
+    from calf_gpu.app.stream.inline import InlineSource
+    from calf_gpu.app.training.publication import Publication
 
-    simulation = Simulation(config)
-    states = [simulation.next_frame() for _ in range(frames)]
-    simulation.close()
-    save_recording(path, states)
+    source = InlineSource(Publication(config))
+    messages = [message for _ in range(frames) for message in source.receive()]
+    source.close()
+    save_recording(path, messages)
 
 
 def _show(recording: Path, options: str, seed: int, every: int, folder: Path) -> None:

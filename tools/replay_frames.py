@@ -1,67 +1,33 @@
-"""Show recorded frame states with some options and capture the pictures: one side of ``compare_frames.py --run``."""
+"""Show recorded frames with some options and capture the pictures: one side of ``compare_frames.py --run``."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from calf_gpu.app.config.visualization_config import VisualizationConfig  # noqa: E402
-from calf_gpu.app.systems import SYSTEMS, System  # noqa: E402
-from calf_gpu.app.training.frame_state import FrameState, Policy  # noqa: E402
-from calf_gpu.app.training.recording import load_recording  # noqa: E402
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.stream.codec import Message
+from calf_gpu.app.stream.frame import Frame
 
-from tools.frame_runs import read_options  # noqa: E402
-
-
-class Recording:
-    """Recorded frame states as a source: one a frame, the last one again when they are used up."""
-
-    def __init__(self, system: System, states: Sequence[FrameState]) -> None:
-        self.system = system
-        self.critic_queries: Mapping[str, int] = {}
-        self.critic_rows: Mapping[str, int] = {}
-        self.training_steps = 0
-        self._states = states
-        self._shown = -1
-
-    def next_frame(self) -> FrameState:
-        """Return the next frame state."""
-        self._shown = min(self._shown + 1, len(self._states) - 1)
-        return self._states[self._shown]
-
-    def set_paused(self, paused: bool) -> None:
-        """Do nothing: a recording is not simulated."""
-
-    def set_agent_count(self, count: int) -> None:
-        """Do nothing: the agents are those that were recorded."""
-
-    def set_swarm_policy(self, policy: Policy) -> None:
-        """Do nothing: the actions are those that were recorded."""
-
-    def close(self) -> None:
-        """Release nothing."""
+from tools.frame_recording import RecordedSource, load_recording
+from tools.frame_runs import read_options
 
 
-def show(states: Sequence[FrameState], config: VisualizationConfig) -> None:
-    """Draw all states as the program would, capturing what the options say."""
+def show(messages: Sequence[Message], config: VisualizationConfig) -> None:
+    """Draw all frames as the program would, capturing what the options say."""
     from calf_gpu.app.visuals.window import Window
 
-    window = Window(config.size, offscreen=True, core_profile=config.gl_profile == "core", vsync=False)
-    from calf_gpu.app.session import Session
-
-    class Replay(Session):
-        def _make_source(self) -> Recording:  # type: ignore[override]
-            return Recording(SYSTEMS[config.system], states)
+    core = config.view.gl_profile == "core"
+    window = Window(config.view.size, offscreen=True, core_profile=core, vsync=False)
+    from calf_gpu.app.visuals.viewer import Viewer
 
     with tempfile.TemporaryDirectory(prefix="calf-replay-") as folder:
-        Replay(config, Path(folder), window).run()
+        Viewer(config, Path(folder), window, lambda profiler: RecordedSource(messages)).run()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,16 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=1)
     options = parser.parse_args(arguments)
-    states = load_recording(options.recording)
-    config = dataclasses.replace(
-        read_options(options.options, options.seed),
-        frames=len(states),
+    messages = load_recording(options.recording)
+    config = read_options(options.options, options.seed).replace(
+        frames=sum(isinstance(message, Frame) for message in messages),
         capture=options.folder,
         capture_every=options.every,
         profile=None,
         hot_reload=False,
     )
-    show(states, config)
+    show(messages, config)
     return 0
 
 

@@ -14,31 +14,15 @@ the fact: the critic's training is not constrained by it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from calf_gpu.app.training.frame_state import Mode
+from calf_gpu.app.config.calf import CalfOptions
+from calf_gpu.app.training.modes import Mode
 from numpy.typing import NDArray
 
 Critic = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """(N, d) states and (N, m) actions to (N,) values Q(s, a)."""
-
-
-@dataclass(frozen=True)
-class CalfParameters:
-    """Constants of the check; Q and therefore ν̄ and κ are in units of the scaled reward."""
-
-    nu_bar: float = 0.01
-    """ν̄: least increase of Q over the certificate."""
-    c_low: float = 0.01
-    """Coefficient of κ_low(r) = c_low·r²."""
-    c_up: float = 1000.0
-    """Coefficient of κ_up(r) = c_up·r²."""
-    initial_relax: float = 0.5
-    """P_relax at the start of an episode."""
-    relax_decay: float = 0.99995
-    """λ: factor of P_relax per step."""
 
 
 class Selection(NamedTuple):
@@ -47,7 +31,7 @@ class Selection(NamedTuple):
     actions: NDArray[np.float64]
     """(N, m) actions to apply."""
     modes: NDArray[np.uint8]
-    """(N,) :class:`~calf_gpu.app.training.frame_state.Mode` codes: who chose each action."""
+    """(N,) :class:`~calf_gpu.app.training.modes.Mode` codes: who chose each action."""
 
 
 class Calf:
@@ -61,7 +45,7 @@ class Calf:
         (N,) float64, P_relax.
     """
 
-    def __init__(self, parameters: CalfParameters, count: int, state_dim: int, action_dim: int) -> None:
+    def __init__(self, parameters: CalfOptions, count: int, state_dim: int, action_dim: int) -> None:
         self.parameters = parameters
         self.certified_states = np.full((count, state_dim), np.nan)
         self.certified_actions = np.full((count, action_dim), np.nan)

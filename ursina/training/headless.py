@@ -10,63 +10,51 @@ from typing import Any
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.training.learner import DivergedError
-from calf_gpu.app.training.run_files import RunFiles, stop_notice
-from calf_gpu.app.training.simulation import make_trainer
+from calf_gpu.app.training.run import TrainingRun
 from calf_gpu.app.training.trainer import Trainer
 from calf_gpu.app.utils.streams import handle_ending
 from tqdm import tqdm
 
 
 def train(config: VisualizationConfig, run_dir: Path) -> Trainer:
-    """Train for ``config.episodes`` episodes with a progress bar, and return the trainer.
+    """Train for ``config.run.episodes`` episodes with a progress bar, and return the trainer.
 
-    Checkpoints are written at the start, every ``config.checkpoint_interval`` episodes and at the end; Ctrl-C ends
-    the training after the current step.
+    Checkpoints are written at the start, every ``config.run.checkpoint_interval`` episodes and at the end; Ctrl-C
+    ends the training after the current step.
 
     Raises
     ------
     ValueError
-        If the folder cannot be used or holds another system's run; see :class:`RunFiles`.
+        As :class:`~calf_gpu.app.training.run.TrainingRun` does.
     DivergedError
         If numbers stop being finite; the last good checkpoint stays the newest.
     OSError
         If something cannot be written; earlier checkpoints stay.
     """
-    trainer = make_trainer(config)
-    files = RunFiles(run_dir, config.resume)
-    files.restore(lambda saved: trainer.load_state_dict(saved["trainer"]))
+    run = TrainingRun(config, run_dir)
     try:
-        _train(config, trainer, files)
-    except DivergedError as error:
-        raise DivergedError(stop_notice(error, trainer, files)) from None
+        run.begin()
+        _train(run)
     finally:
-        files.close()
-    return trainer
+        run.close()
+    if run.stopped is not None:
+        raise DivergedError(run.stopped)
+    return run.trainer
 
 
-def _train(config: VisualizationConfig, trainer: Trainer, files: RunFiles) -> None:
-    """Step until the last episode or Ctrl-C, and save."""
-
-    def save() -> None:
-        files.save(trainer, {"trainer": trainer.state_dict()})
-
-    save()
+def _train(run: TrainingRun) -> None:
+    """Step until the last episode, Ctrl-C, or numbers that are not finite."""
+    trainer = run.trainer
     with (
         _interruption() as interrupted,
-        tqdm(total=config.episodes, initial=trainer.episode, unit="ep", disable=None) as bar,
+        tqdm(total=run.config.run.episodes, initial=trainer.episode, unit="ep", disable=None) as bar,
     ):
-        while trainer.episode < config.episodes and not interrupted:
-            trainer.step()
-            if not trainer.respawned:
-                continue
-            files.episode_ended(trainer)
-            bar.update()
-            bar.set_postfix(
-                mean_return_10=f"{trainer.history.mean_return(10):.1f}", steps=trainer.total_steps
-            )
-            if trainer.episode % config.checkpoint_interval == 0:
-                save()
-    save()
+        while not run.finished and not interrupted:
+            run.step()
+            if run.keep_episode():
+                bar.update()
+                mean = f"{trainer.history.mean_return(10):.1f}"
+                bar.set_postfix(mean_return_10=mean, steps=trainer.total_steps)
 
 
 @contextmanager

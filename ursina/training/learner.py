@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from calf_gpu.app.config.learn import LearnOptions
 from calf_gpu.app.systems import System
 from calf_gpu.app.systems.environment import SystemEnvironment
 from numpy.typing import NDArray
@@ -24,39 +24,6 @@ Array = NDArray[np.float64]
 
 class DivergedError(ArithmeticError):
     """Learning left the numbers behind; the text says in a few words what is no longer finite."""
-
-
-@dataclass(frozen=True)
-class LearningParameters:
-    """Constants of TD3 and of the exploration."""
-
-    hidden_layers: tuple[int, ...] = (64, 64)
-    """Widths of the hidden layers of actor and critics."""
-    learning_rate: float = 1e-3
-    batch_size: int = 128
-    """Transitions per gradient step; training begins when the buffer holds as many."""
-    buffer_size: int = 100_000
-    """Transitions kept in the replay buffer."""
-    discount: float = 0.998
-    """γ per step: looks 5 s ahead at dt = 0.01, about as long as an episode lasts."""
-    return_steps: int = 20
-    """Steps of rewards in a target before the target critic's value (n-step returns, Sutton & Barto, ch. 7).
-    With steps this short one-step targets need far more than a hundred episodes to carry the goal's value back."""
-    target_rate: float = 0.005
-    """τ of the target networks."""
-    reward_scale: float = 10.0
-    """Factor of rewards for learning; Q, losses and the CALF bounds are in scaled units."""
-    warmup_steps: int = 1000
-    """First steps, in which the nominal policy explores."""
-    noise_start: float = 0.5
-    """Standard deviation of the exploration noise at first, as a fraction of the action bound."""
-    noise_end: float = 0.05
-    """Standard deviation that the noise falls to."""
-    noise_time: float = 0.2
-    """Correlation time of the noise in seconds (Ornstein-Uhlenbeck process, Lillicrap et al., arXiv 1509.02971):
-    at steps this short the effects of independent noise cancel before the state shows any."""
-    noise_steps: int = 20_000
-    """Steps over which the noise falls, linearly."""
 
 
 class SeededReplayBuffer(NStepReplayBuffer):
@@ -84,7 +51,7 @@ class Learner:
         Number of gradient steps made; the critic changed whenever it grew.
     """
 
-    def __init__(self, system: System, parameters: LearningParameters, seed: np.random.SeedSequence) -> None:
+    def __init__(self, system: System, parameters: LearnOptions, seed: np.random.SeedSequence) -> None:
         # Networks this small lose more to waking a second thread than they gain (64-64, batch 128: 2.4 ms a
         # step with one thread, 2.4-3.5 ms with two, which are then missing for drawing).
         torch.set_num_threads(1)
@@ -241,7 +208,7 @@ class Learner:
 _BUFFER_ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def _td3(system: System, parameters: LearningParameters) -> TD3:
+def _td3(system: System, parameters: LearnOptions) -> TD3:
     return TD3(
         "MlpPolicy",
         SystemEnvironment(system),

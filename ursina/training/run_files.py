@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from calf_gpu.app.training.checkpoint import (
     one_line,
     save_checkpoint,
 )
-from calf_gpu.app.training.frame_state import Mode
 from calf_gpu.app.training.learner import DivergedError
 from calf_gpu.app.training.run_lock import RunLock
 from calf_gpu.app.training.scalars import ScalarLog
@@ -116,24 +115,10 @@ class RunFiles:
         """Step of the newest checkpoint written or resumed from; −1 before any."""
         return self._saved_step
 
-    def episode_ended(self, trainer: Trainer) -> None:
-        """Log the episode that has just ended, in steps of the training."""
-        history = trainer.history
-        scalars = {
-            "episode/return": history.returns[-1],
-            "episode/mean_return_10": history.mean_return(10),
-            "episode/length": history.lengths[-1],
-            "episode/success_rate": history.success_rate(),
-            "train/critic_loss": trainer.learner.critic_loss,
-            "train/actor_loss": trainer.learner.actor_loss,
-            "train/noise": trainer.noise,
-            "calf/certification_rate": trainer.last_mode_rates[Mode.TD3],
-            "calf/intervention_rate": trainer.last_mode_rates[Mode.NOMINAL],
-            "calf/relax_rate": trainer.last_mode_rates[Mode.RELAX],
-        }
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Append numbers of an episode that ended with a step, by tag."""
         if self._scalars is not None:
-            finite = {tag: float(value) for tag, value in scalars.items() if np.isfinite(value)}
-            self._scalars.add(trainer.total_steps, finite)
+            self._scalars.add(step, values)
 
     def save(self, trainer: Trainer, state: dict[str, Any]) -> None:
         """Write a checkpoint and the plot, unless the training's current step is saved already.
@@ -172,14 +157,6 @@ class RunFiles:
         finally:
             self._scalars = None
             self._lock.release()
-
-
-def stop_notice(error: DivergedError, trainer: Trainer, files: RunFiles | None) -> str:
-    """Say in one line why training stopped and what is left of it."""
-    text = f"training stopped at step {trainer.total_steps:,}: {error}"
-    if files is None:
-        return text
-    return f"{text}; {files.folder} keeps the checkpoint of step {files.saved_step:,}"
 
 
 def reward_plot(returns: list[float]) -> bytes:

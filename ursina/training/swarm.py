@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from calf_gpu.app.config.calf import CalfOptions
 from calf_gpu.app.systems import System
-from calf_gpu.app.training.calf import Calf, CalfParameters, Selection
-from calf_gpu.app.training.frame_state import Mode, Policy
+from calf_gpu.app.training.calf import Calf, Selection
 from calf_gpu.app.training.learner import Learner
+from calf_gpu.app.training.modes import Mode, Policy
 
 
 class Swarm:
@@ -29,7 +30,7 @@ class Swarm:
         system: System,
         learner: Learner,
         policy: Policy,
-        calf_parameters: CalfParameters,
+        calf_parameters: CalfOptions,
         count: int,
         seed: np.random.SeedSequence,
     ) -> None:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from calf_gpu.app.config.calf import CalfOptions
+from calf_gpu.app.config.learn import LearnOptions
 from calf_gpu.app.systems import System
 from calf_gpu.app.systems.environment import SystemEnvironment
-from calf_gpu.app.training.calf import Calf, CalfParameters
+from calf_gpu.app.training.calf import Calf
 from calf_gpu.app.training.checkpoint import check_fits
-from calf_gpu.app.training.frame_state import Mode, TrainingStats
-from calf_gpu.app.training.learner import Array, DivergedError, Learner, LearningParameters
+from calf_gpu.app.training.learner import Array, DivergedError, Learner
+from calf_gpu.app.training.modes import Mode
 from numpy.typing import NDArray
 
 SUCCESS_WINDOW = 100
@@ -42,6 +44,11 @@ class Value(NamedTuple):
     kappa_low: float
     kappa_up: float
 
+    @property
+    def within_kappa(self) -> float:
+        """Whether κ_low(‖s‖) ≤ −Q ≤ κ_up(‖s‖) holds, 1 or 0; nan where Q is not finite."""
+        return float(self.kappa_low <= -self.q <= self.kappa_up) if np.isfinite(self.q) else float("nan")
+
 
 @dataclass
 class EpisodeHistory:
@@ -56,6 +63,16 @@ class EpisodeHistory:
         self.returns.append(episode_return)
         self.lengths.append(length)
         self.successes.append(success)
+
+    @property
+    def last_return(self) -> float:
+        """Return of the last episode; nan before any."""
+        return self.returns[-1] if self.returns else float("nan")
+
+    @property
+    def last_length(self) -> float:
+        """Steps of the last episode; nan before any."""
+        return self.lengths[-1] if self.lengths else float("nan")
 
     def mean_return(self, last: int) -> float:
         """Return the mean of the ``last`` returns; nan without any."""
@@ -88,15 +105,15 @@ class Trainer:
     def __init__(
         self,
         system: System,
-        calf_parameters: CalfParameters,
+        calf_options: CalfOptions,
         seed: np.random.SeedSequence,
-        parameters: LearningParameters | None = None,
+        options: LearnOptions | None = None,
     ) -> None:
         start_seed, exploration_seed, learner_seed = seed.spawn(3)
         self.system = system
-        self.parameters = parameters or LearningParameters()
+        self.parameters = options or LearnOptions()
         self.learner = Learner(system, self.parameters, learner_seed)
-        self.calf = Calf(calf_parameters, 1, system.state_dim, system.action_dim)
+        self.calf = Calf(calf_options, 1, system.state_dim, system.action_dim)
         self.environment = SystemEnvironment(system)
         self.environment.reset(seed=int(start_seed.generate_state(1)[0]))
         self.rng = np.random.default_rng(exploration_seed)
@@ -173,35 +190,6 @@ class Trainer:
     def mode_rate(self, mode: Mode) -> float:
         """Return the fraction of the episode's actions that ``mode`` chose; nan before the first."""
         return self.mode_counts[mode] / self.episode_length if self.episode_length else float("nan")
-
-    def stats(self, value: Value, phase: str, swarm_policy: str) -> TrainingStats:
-        """Return the numbers to show, with a ``value`` asked for earlier or just now, and what others know."""
-        return TrainingStats(
-            episode=self.episode,
-            total_steps=self.total_steps,
-            episode_reward=self.episode_return,
-            episode_length=self.episode_length,
-            mean_reward_10=self.history.mean_return(10),
-            success_rate=self.history.success_rate(),
-            noise=self.noise,
-            buffer_size=self.learner.buffer.size(),
-            critic_loss=self.learner.critic_loss,
-            actor_loss=self.learner.actor_loss,
-            relax_probability=float(self.calf.relax_probability[0]),
-            certification_rate=self.mode_rate(Mode.TD3),
-            intervention_rate=self.mode_rate(Mode.NOMINAL),
-            relax_rate=self.mode_rate(Mode.RELAX),
-            q_value=value.q,
-            q_before=value.q_certified,
-            q_certified=float(self.calf.q_certified[0]),
-            nu_bar=self.calf.parameters.nu_bar,
-            state_norm=value.state_norm,
-            kappa_low=value.kappa_low,
-            kappa_up=value.kappa_up,
-            kappa_coefficients=(self.calf.parameters.c_low, self.calf.parameters.c_up),
-            phase=phase,
-            swarm_policy=swarm_policy,
-        )
 
     def _begin_episode(self) -> None:
         self.calf.reset(np.ones(1, np.bool_))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from calf_gpu.app.systems import System
+from calf_gpu.app.stream.header import Goal, Header
 from calf_gpu.app.visuals.facing_text import Align, FacingText, Label, make_atlas
 from panda3d.core import LineSegs, NodePath, TransparencyAttrib
 
@@ -40,25 +40,25 @@ LABEL_COLOR = (0xD0, 0xD9, 0xE2, 255)
 
 
 class Axes:
-    """Axes around the plane of a system's first two state axes.
+    """Axes around the plane that a run shows.
 
     Parameters
     ----------
     parent
         Node with Ursina's axes.
-    system
+    header
         Gives the plane's extent, the labels and the goal.
     height_scale
         Height of the surface's highest point in plane units.
     """
 
-    def __init__(self, parent: NodePath, system: System, height_scale: float) -> None:
+    def __init__(self, parent: NodePath, header: Header, height_scale: float) -> None:
         self.root = parent.attach_new_node("axes")
         self.root.set_transparency(TransparencyAttrib.M_alpha)
         self.root.set_depth_write(False)
         self.root.set_bin("fixed", 30)  # after surface, trails and agents, which hide what is behind them
         self.root.hide(WORLD_ONLY)  # notes on the world, not a part of it
-        self._system = system
+        self._header = header
         self._height = height_scale
         self._atlas = make_atlas()
         self._views: dict[tuple[int, int], _View] = {}
@@ -66,7 +66,7 @@ class Axes:
 
     def face(self, camera: NodePath) -> None:
         """Turn the axes to a camera; costs next to nothing while it does not move."""
-        x0, x1, y0, y1 = self._system.plane_extent
+        x0, x1, y0, y1 = self._header.extent
         position = camera.get_pos(self.root)
         side = (1 if position.x > (x0 + x1) / 2 else -1, 1 if position.z > (y0 + y1) / 2 else -1)
         view = self._views.get(side)
@@ -89,13 +89,14 @@ class _View:
 
     def __init__(self, axes: Axes, side: tuple[int, int]) -> None:
         self.root = axes.root.attach_new_node("axes_view")
-        layout = _Layout(axes._system, axes._height, side)
+        layout = _Layout(axes._header, axes._height, side)
         lines = LineSegs("lines")
         lines.set_color(*LINE_COLOR)
         for start, end in layout.lines():
             _line(lines, start, end)
         lines.set_color(*GOAL_COLOR)
-        _line(lines, *layout.goal_pole())
+        if axes._header.goal is not None:
+            _line(lines, *layout.goal_pole(axes._header.goal))
         self.root.attach_new_node(lines.create())
         self.text = FacingText(self.root, list(layout.labels()), axes._atlas)
 
@@ -108,11 +109,11 @@ def _line(lines: LineSegs, start: Point, end: Point) -> None:
 class _Layout:
     """Where everything stands, for one side of the camera."""
 
-    def __init__(self, system: System, height: float, side: tuple[int, int]) -> None:
-        self._system = system
+    def __init__(self, header: Header, height: float, side: tuple[int, int]) -> None:
+        self._header = header
         self._height = height
         self._side = side
-        x0, x1, y0, y1 = system.plane_extent
+        x0, x1, y0, y1 = header.extent
         self._x = (x0 - MARGIN, x1 + MARGIN)
         self._y = (y0 - MARGIN, y1 + MARGIN)
         self._near_x = self._x[side[0] > 0]
@@ -137,30 +138,31 @@ class _Layout:
 
     def labels(self) -> Iterator[Label]:
         """Numbers, axis labels and the goal's name."""
-        first, second = self._system.axis_labels[:2]
+        first, second = (self._header.axes[axis].title for axis in self._header.plane)
         for x in self._ticks(0):
             yield Label(_number(x), self._on_first(x, NUMBER_AT), NUMBER_SIZE, NUMBER_COLOR)
         for y in self._ticks(1):
             yield Label(_number(y), self._on_second(y, NUMBER_AT), NUMBER_SIZE, NUMBER_COLOR)
         for level in HEIGHT_TICKS:
             yield Label(f"{level:g}", self._on_post(level, NUMBER_AT), NUMBER_SIZE, NUMBER_COLOR)
-        x0, x1, y0, y1 = self._system.plane_extent
+        x0, x1, y0, y1 = self._header.extent
         yield Label(first, self._on_first((x0 + x1) / 2, LABEL_AT), LABEL_SIZE, LABEL_COLOR)
         align: Align = "left" if self._side[0] * self._side[1] < 0 else "right"
         middle = self._on_second((y0 + y1) / 2, 0.75 * LABEL_AT)
         yield Label(second, middle, LABEL_SIZE, LABEL_COLOR, align)
         top_x, top, top_y = self._on_post(1.0, 0.0)
         yield Label(HEIGHT_LABEL, (top_x, top + 0.36, top_y), LABEL_SIZE, LABEL_COLOR)
-        goal_x, goal_top, goal_y = self.goal_pole()[1]
-        yield Label("goal", (goal_x, goal_top + 0.14, goal_y), NUMBER_SIZE, LABEL_COLOR)
+        if self._header.goal is not None:
+            goal_x, goal_top, goal_y = self.goal_pole(self._header.goal)[1]
+            yield Label("goal", (goal_x, goal_top + 0.14, goal_y), NUMBER_SIZE, LABEL_COLOR)
 
-    def goal_pole(self) -> tuple[Point, Point]:
+    def goal_pole(self, goal: Goal) -> tuple[Point, Point]:
         """Ends of the pole that marks the goal; the surface hides what is below it."""
-        x, y = map(float, self._system.goal[:2])
+        x, y = (goal.state[axis] for axis in self._header.plane)
         return (x, 0.0, y), (x, GOAL_REACH * self._height, y)
 
     def _ticks(self, axis: int) -> list[float]:
-        start, end = self._system.plane_extent[2 * axis : 2 * axis + 2]
+        start, end = self._header.extent[2 * axis : 2 * axis + 2]
         step = nice_step((end - start) / 7.0)
         return [float(tick) for tick in step * np.arange(np.ceil(start / step), np.floor(end / step) + 1)]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.visuals.scene import AgentArrays
+from calf_gpu.app.config.view import ViewOptions
+from calf_gpu.app.visuals.scene import PlaneStep
 from numpy.typing import NDArray
 from panda3d.core import NodePath
 
@@ -29,24 +29,25 @@ class BatchedTrailRenderer:
 
     @classmethod
     def on_plane(
-        cls, plane: NodePath, grid: QGrid, agents: int, config: VisualizationConfig
+        cls, plane: NodePath, grid: QGrid, agents: int, options: ViewOptions, colors: NDArray[np.float32]
     ) -> BatchedTrailRenderer:
         """Return trails of their own on the surface of ``grid``, under a node with the plane's axes (z up)."""
         ring = TrailRing(
             grid,
             agents,
-            config.trail_length,
-            style=config.trail_style,
-            width_px=config.trail_width,
-            decimation=min(config.trail_decimation, config.trail_length),
-            upload=config.trail_upload,
+            options.trail_length,
+            style=options.trail_style,
+            width_px=options.trail_width,
+            decimation=min(options.trail_decimation, options.trail_length),
+            upload=options.trail_upload,
+            mode_colors=colors,
         )
         ring.root.reparent_to(plane)
         return cls(ring)
 
-    def push(self, agents: AgentArrays, heights: NDArray[np.floating] | None = None) -> int:
+    def push(self, step: PlaneStep, heights: NDArray[np.floating]) -> int:
         """Add one step to every trail; ``heights`` are not needed. No mesh is ever rebuilt: returns 0."""
-        self.ring.push(agents.points, agents.codes, agents.respawned)
+        self.ring.push(step.points, step.codes, step.respawned)
         return 0
 
     def resize(self, agents: int) -> None:

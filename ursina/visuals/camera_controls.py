@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from calf_gpu.app.visuals.keys import COMMANDS, Do
 from calf_gpu.app.visuals.window import Window
 from panda3d.core import LPoint3f, LVector3f, NodePath
 from ursina import camera, held_keys
@@ -27,14 +28,7 @@ NEAREST, FARTHEST = 0.4, 60.0
 MAX_STEP_S = 0.1
 """Longest time one movement covers: a frame that took long does not throw the camera."""
 
-_DIRECTIONS = {
-    "w": (0.0, 0.0, 1.0),
-    "s": (0.0, 0.0, -1.0),
-    "d": (1.0, 0.0, 0.0),
-    "a": (-1.0, 0.0, 0.0),
-    "space": (0.0, 1.0, 0.0),
-    "shift": (0.0, -1.0, 0.0),
-}
+_DIRECTIONS = {name: direction for name, (do, direction) in COMMANDS.items() if do is Do.FLY}
 """Keys held and where they move to: right, up, ahead."""
 
 
@@ -62,21 +56,20 @@ class FlyCamera:
         self._pitch = math.asin(ahead.y)
         self._apply()
 
-    def input(self, key: str) -> bool:
-        """Take a key of Ursina's names; return whether it was one of the camera's (R, M, the wheel)."""
-        if key == "r":
-            self.reset()
-        elif key == "m":
-            self.mouse_captured = not self.mouse_captured
-            self._window.capture_mouse(self.mouse_captured)
-            self._take_mouse_delta()
-        elif key == "scroll up":
-            self._zoom(ZOOM_STEP)
-        elif key == "scroll down":
-            self._zoom(1.0 / ZOOM_STEP)
-        else:
-            return False
-        return True
+    def toggle_mouse(self) -> None:
+        """Have the mouse turn the view, or no longer."""
+        self.mouse_captured = not self.mouse_captured
+        self._window.capture_mouse(self.mouse_captured)
+        self._take_mouse_delta()
+
+    def zoom(self, clicks: int) -> None:
+        """Go nearer to the point of the plane looked at, or to one ahead where none is; negative clicks go away."""
+        ahead = self._ahead
+        distance = -self._position.y / ahead.y if ahead.y * self._position.y < 0.0 else 8.0
+        distance = min(distance, FARTHEST)
+        target = self._position + ahead * distance
+        self._position = target - ahead * max(NEAREST, min(FARTHEST, distance * ZOOM_STEP**clicks))
+        self._apply()
 
     def update(self, seconds: float) -> None:
         """Move by the keys held for a frame that lasted so long, and turn by the mouse."""
@@ -105,15 +98,6 @@ class FlyCamera:
     @property
     def _right(self) -> LVector3f:
         return LVector3f(math.cos(self._yaw), 0.0, -math.sin(self._yaw))
-
-    def _zoom(self, factor: float) -> None:
-        """Scale the distance to the point of the plane looked at, or to one ahead where none is."""
-        ahead = self._ahead
-        distance = -self._position.y / ahead.y if ahead.y * self._position.y < 0.0 else 8.0
-        distance = min(distance, FARTHEST)
-        target = self._position + ahead * distance
-        self._position = target - ahead * max(NEAREST, min(FARTHEST, distance * factor))
-        self._apply()
 
     def _take_mouse_delta(self) -> tuple[float, float]:
         """Return how far the mouse moved from the picture's middle, in pixels, and put it back there."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calf_gpu.heights import is_bad, marked, normalise, sample_grid
-
-Extent = tuple[float, float, float, float]
-"""Borders (x0, x1, y0, y1) of the plane shown, in the units of the first two state axes."""
+from calf_gpu.heights import Extent, is_bad, normalise, sample_grid
+from calf_gpu.qgrid import QGrid
 
 
 class CriticHeatmap:
@@ -20,45 +18,39 @@ class CriticHeatmap:
 
     Parameters
     ----------
-    extent
-        Borders (x0, x1, y0, y1) of the plane.
+    grid
+        The texture that holds the values, under which the landscape is drawn.
     smoothing
         Weight of the newest grid in the moving average of the range, in (0, 1]; the first grid sets the range
         exactly.
 
     Attributes
     ----------
-    bad_cells
-        Nodes of the grid whose value is NaN, infinite or beyond all use; they do not count in the range, and
-        have height 0.
-    q_least, q_greatest
-        Range of the grid's other values; nan if there are none.
+    lo, hi
+        The smoothed range.
     """
 
-    def __init__(self, extent: Extent, smoothing: float = 0.6) -> None:
+    def __init__(self, grid: QGrid, smoothing: float = 0.6) -> None:
         if not 0.0 < smoothing <= 1.0:
             raise ValueError(f"smoothing accepts a number in (0, 1], got {smoothing}")
-        x0, x1, y0, y1 = map(float, extent)
-        if not (x0 < x1 and y0 < y1):
-            raise ValueError(f"extent accepts (x0, x1, y0, y1) with x0 < x1 and y0 < y1, got {extent}")
-        self.extent: Extent = (x0, x1, y0, y1)
+        self.grid = grid
         self.smoothing = smoothing
-        self.version: int | None = None
         self.lo = 0.0
         self.hi = 0.0
-        self.bad_cells = 0
-        self.q_least = self.q_greatest = float("nan")
-        self._grid: NDArray[np.float32] = np.zeros((2, 2), np.float32)
-        # float64 keeps the vectorised interpolation within rounding of the loop, which computes in doubles.
-        self._grid64: NDArray[np.float64] = self._grid.astype(np.float64)
+        self._began = False
+
+    @property
+    def extent(self) -> Extent:
+        """Borders (x0, x1, y0, y1) of the plane."""
+        return self.grid.extent
 
     @property
     def q_grid(self) -> NDArray[np.float32]:
-        """(G, G) critic values: rows along the second axis, columns along the first, nodes on the borders.
+        """(R, C) critic values: rows along the second axis, columns along the first, nodes on the borders.
 
         Bad values are replaced by a mark, :data:`~calf_gpu.heights.BAD_Q`.
         """
-        return self._grid
+        return self.grid.values
 
     def update(self, q_grid: NDArray[np.float32], version: int) -> bool:
         """Take a new grid unless its version is already held; return whether it was new.
@@ -68,16 +60,10 @@ class CriticHeatmap:
         ValueError
             If the grid is not two-dimensional with at least 2 × 2 nodes.
         """
-        if version == self.version:
+        if not self.grid.set(q_grid, version):
             return False
-        if q_grid.ndim != 2 or min(q_grid.shape) < 2:
-            raise ValueError(f"q_grid accepts a 2-D array of at least 2 x 2 nodes, got shape {q_grid.shape}")
-        self._grid = marked(q_grid)
-        self._grid64 = np.asarray(self._grid, np.float64)
-        good = self._grid64[~is_bad(self._grid64)]
-        self.bad_cells = q_grid.size - good.size
-        self._follow(good)
-        self.version = version
+        self._follow(self.q_grid[~is_bad(self.q_grid)].astype(np.float64))
+        self.grid.set_range(self.lo, self.hi)
         return True
 
     def bad_at(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -102,24 +88,20 @@ class CriticHeatmap:
             return 0.0
         return float(min(max((q * q - self.lo) / (self.hi - self.lo), 0.0), 1.0))
 
-    def grid_heights(self) -> NDArray[np.float32]:
-        """Return the heights in [0, 1] of the grid's nodes, (G, G) like :attr:`q_grid`."""
-        return normalise(self._grid64, self.lo, self.hi).astype(np.float32)
-
     def _follow(self, good: NDArray[np.float64]) -> None:
         """Move the range towards that of the usable values; it stays where there are none."""
         if not good.size:
-            self.q_least = self.q_greatest = float("nan")
             return
-        self.q_least, self.q_greatest = float(good.min()), float(good.max())
         squares = np.square(good)
-        weight = 1.0 if self.version is None else self.smoothing
+        weight = self.smoothing if self._began else 1.0
+        self._began = True
         self.lo += weight * (float(squares.min()) - self.lo)
         self.hi += weight * (float(squares.max()) - self.hi)
 
     def _interpolate_q_from_grid_vectorized(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
         """Interpolate bilinearly at ``points`` (N, 2) with array operations; same values as the loop."""
-        return sample_grid(self._grid64, self.extent, points)
+        # float64 keeps this within rounding of the loop, which computes in doubles.
+        return sample_grid(self.q_grid.astype(np.float64), self.extent, points)
 
     def _interpolate_q_from_grid_loop(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Interpolate bilinearly at ``points`` (N, 2), one after the other.
@@ -128,7 +110,7 @@ class CriticHeatmap:
         array operations and without needless calls.
         """
         x0, x1, y0, y1 = self.extent
-        grid = self._grid
+        grid = self.q_grid
         rows, columns = grid.shape
         values = np.empty(len(points))
         for k, (a0, a1) in enumerate(np.asarray(points, np.float64)):

@@ -8,9 +8,9 @@ driver gets that cannot run them.
 from __future__ import annotations
 
 import numpy as np
-from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.systems import System
-from calf_gpu.app.training.frame_state import FrameState
+from calf_gpu.app.config.view import ViewOptions
+from calf_gpu.app.stream.frame import Frame
+from calf_gpu.app.stream.header import Header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals import shapes
 from calf_gpu.app.visuals.axes import Axes
@@ -18,12 +18,12 @@ from calf_gpu.app.visuals.batched_trail_renderer import BatchedTrailRenderer
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from calf_gpu.app.visuals.line_trail import LINE_LIFT, LineTrails
 from calf_gpu.app.visuals.scene import (
-    AgentArrays,
     Part,
+    PlaneStep,
     Trails,
     agent_radius,
     colormap_colors,
-    gather,
+    mode_colors,
     plane_node,
 )
 from calf_gpu.app.visuals.visual_agent import VisualAgent
@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from panda3d.core import TransparencyAttrib
 from ursina import Entity, Mesh, application, destroy
 
-from calf_gpu.palette import BAD_COLOR
+from calf_gpu.palette import BAD_COLOR, HIGHLIGHT_BIT, code_colors
+from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
 
 SUBDIVISION = 3
@@ -47,8 +48,10 @@ class EntityScene:
 
     Parameters
     ----------
-    config, system, profiler
-        Options, what is shown, and who times the sections ``agents``, ``trails`` and ``heatmap``.
+    options, header, profiler
+        How it is shown, what is shown, and who times the sections ``agents``, ``trails`` and ``heatmap``.
+    agents
+        Number of agents M to begin with.
     loop
         Ask for the height of every agent on its own instead of all at once.
     ring
@@ -57,54 +60,61 @@ class EntityScene:
 
     def __init__(
         self,
-        config: VisualizationConfig,
-        system: System,
+        options: ViewOptions,
+        header: Header,
         profiler: PerformanceProfiler,
+        agents: int,
         loop: bool = True,
         ring: bool = False,
     ) -> None:
-        self.heatmap = CriticHeatmap(system.plane_extent)
+        grid = QGrid(header.extent)
+        self.heatmap = CriticHeatmap(grid)
         self.agents: list[VisualAgent] = []
-        self._config = config
-        self._system = system
+        self._options = options
+        self._header = header
         self._profiler = profiler
         self._loop = loop
         self._last_step = -1
+        self._colors = code_colors(np.arange(2.0 * HIGHLIGHT_BIT), mode_colors(header)).tolist()
         self.root = Entity(name="entity_scene")
-        self._axes = Axes(self.root, system, config.height_scale)
-        self._surface = _Surface(self.root, self.heatmap, config)
-        self._grid = _GridEntities(self.root, self.heatmap, config.height_scale)
-        self._goal = _GoalRing(self.root, system, self.heatmap, config.height_scale)
+        self._axes = Axes(self.root, header, options.height_scale)
+        self._surface = _Surface(self.root, self.heatmap, options)
+        self._grid = _GridEntities(self.root, self.heatmap, options.height_scale)
+        self._goal = _GoalRing(self.root, header, self.heatmap, options.height_scale)
         self._agents_root = Entity(parent=self.root, name="agents")
-        self._shape = shapes.sphere() if system.heading_axis is None else shapes.cone(20)
-        self._radius = agent_radius(config, system, 1 + config.n_agents)
-        self._texture = QGrid(system.plane_extent) if ring else None
-        count = 1 + config.n_agents
+        self._shape = shapes.sphere() if header.heading is None else shapes.cone(20)
+        self._radius = agent_radius(options, header, agents)
+        colors = mode_colors(header)
         self._trails: Trails = (
-            LineTrails(self.root, count, config.trail_length)
-            if self._texture is None
-            else BatchedTrailRenderer.on_plane(
-                plane_node(self.root, config.height_scale), self._texture, count, config
+            BatchedTrailRenderer.on_plane(
+                plane_node(self.root, options.height_scale), grid, agents, options, colors
             )
+            if ring
+            else LineTrails(self.root, agents, options.trail_length, colors)
         )
 
-    def show(self, frame: FrameState) -> None:
+    @property
+    def programs(self) -> list[ProgramSwitch]:
+        """No shader programs of ours that could be edited while it runs."""
+        return []
+
+    def show(self, frame: Frame) -> None:
         """Bring the picture up to date with a frame."""
         with self._profiler.section("heatmap"):
             self._show_critic(frame)
-        agents = gather(frame, self._system.heading_axis)
+        now = PlaneStep(frame.now, self._header)
         with self._profiler.section("agents"):
-            self._resize(len(agents.points))
-            heights = self._move_agents(agents)
+            self._resize(len(now))
+            heights = self._move_agents(now)
         self._axes.face(application.base.cam)
-        if frame.step == self._last_step:
+        if frame.number == self._last_step:
             return  # paused: the trails have this step already
-        self._last_step = frame.step
+        self._last_step = frame.number
         with self._profiler.section("trails"):
             for step in frame.earlier:
-                between = gather(step, self._system.heading_axis)
+                between = PlaneStep(step, self._header)
                 self._push_trails(between, self._heights(between.points))
-            self._push_trails(agents, heights)
+            self._push_trails(now, heights)
 
     def set_visible(self, part: Part, on: bool) -> bool:
         """Show or hide the landscape or the grid; there is no overlay here."""
@@ -121,34 +131,32 @@ class EntityScene:
         self._axes.close()
         destroy(self.root)
 
-    def _show_critic(self, frame: FrameState) -> None:
+    def _show_critic(self, frame: Frame) -> None:
         """Rebuild what depends on the critic's values, if they are new."""
-        if not self.heatmap.update(frame.q_grid, frame.q_version):
-            return
-        rebuilt = self._surface.rebuild() + self._grid.rebuild() + self._goal.rebuild()
-        self._profiler.count("mesh_updates", rebuilt)
-        if self._texture is not None:
-            self._texture.set(frame.q_grid, frame.q_version)
-            self._texture.set_range(self.heatmap.lo, self.heatmap.hi)
+        if frame.grid is not None and self.heatmap.update(frame.grid.values, frame.grid.version):
+            rebuilt = self._surface.rebuild() + self._grid.rebuild() + self._goal.rebuild()
+            self._profiler.count("mesh_updates", rebuilt)
 
     def _heights(self, points: NDArray[np.float32]) -> NDArray[np.floating]:
         """Return the (N,) heights of the surface in the world, asked for one by one or all at once."""
         if not self._loop:
-            return self._config.height_scale * self.heatmap.heights(points)
-        return np.array([self._config.height_scale * self.heatmap.height_of(point) for point in points])
+            return self._options.height_scale * self.heatmap.heights(points)
+        return np.array([self._options.height_scale * self.heatmap.height_of(point) for point in points])
 
-    def _move_agents(self, agents: AgentArrays) -> NDArray[np.floating]:
+    def _move_agents(self, now: PlaneStep) -> NDArray[np.floating]:
         """Put every agent on the surface; return the (N,) heights of the surface under them."""
-        heights = self._heights(agents.points)
+        heights = self._heights(now.points)
         radius = self._radius
-        rows = zip(self.agents, agents.points, heights, agents.headings, agents.codes, strict=True)
-        for agent, (a0, a1), height, heading, code in rows:
+        headings = np.broadcast_to(now.headings, len(now))
+        for agent, (a0, a1), height, heading, code in zip(
+            self.agents, now.points, heights, headings, now.codes, strict=True
+        ):
             agent.place(float(a0), float(height) + radius, float(a1), float(heading))
             agent.show_code(int(code))
         return heights
 
-    def _push_trails(self, agents: AgentArrays, heights: NDArray[np.floating]) -> None:
-        self._profiler.count("mesh_updates", self._trails.push(agents, heights + LINE_LIFT))
+    def _push_trails(self, step: PlaneStep, heights: NDArray[np.floating]) -> None:
+        self._profiler.count("mesh_updates", self._trails.push(step, heights + LINE_LIFT))
 
     def _resize(self, count: int) -> None:
         """Add or remove agents and their trails at the end."""
@@ -157,7 +165,7 @@ class EntityScene:
         while len(self.agents) > count:
             destroy(self.agents.pop())
         while len(self.agents) < count:
-            agent = VisualAgent(self._agents_root, shapes.copy(self._shape), self._radius)
+            agent = VisualAgent(self._agents_root, shapes.copy(self._shape), self._radius, self._colors)
             self.agents.append(agent)
         if count:
             self._trails.resize(count)
@@ -166,10 +174,10 @@ class EntityScene:
 class _Surface:
     """The landscape: a mesh coloured and lit by its vertices."""
 
-    def __init__(self, parent: Entity, heatmap: CriticHeatmap, config: VisualizationConfig) -> None:
+    def __init__(self, parent: Entity, heatmap: CriticHeatmap, options: ViewOptions) -> None:
         self._heatmap = heatmap
-        self._scale = config.height_scale
-        self._lookup = colormap_colors(config.colormap)
+        self._scale = options.height_scale
+        self._lookup = colormap_colors(options.colormap)
         self.mesh = Mesh(static=False)
         self.entity = Entity(parent=parent, model=self.mesh, double_sided=True)
         self.mesh.set_transparency(TransparencyAttrib.M_none)
@@ -239,10 +247,11 @@ class _GridEntities:
 class _GoalRing:
     """A ring around the goal that lies on the surface."""
 
-    def __init__(self, parent: Entity, system: System, heatmap: CriticHeatmap, height_scale: float) -> None:
+    def __init__(self, parent: Entity, header: Header, heatmap: CriticHeatmap, height_scale: float) -> None:
         angle = np.linspace(0.0, 2.0 * np.pi, GOAL_POINTS)
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        self._points = system.goal[:2] + system.goal_radius * circle
+        center = [header.goal.state[axis] for axis in header.plane] if header.goal else [0.0, 0.0]
+        self._points = center + (header.goal.radius if header.goal else 0.0) * circle
         self._heatmap = heatmap
         self._scale = height_scale
         self._mesh = Mesh(mode="line", static=False, thickness=2)

@@ -1,4 +1,4 @@
-"""The heads-up display: panels of numbers, legend, Q† timeline, notices, profiler table and help.
+"""The heads-up display: panels of numbers, legend, timeline, notices, profiler table and help.
 
 Two draw calls, whatever is shown: areas of one colour, and over them everything cut out of the glyph atlas
 (:mod:`calf_gpu.app.visuals.quad_batch`). Only the layer whose content changed is laid out again. Sizes follow the
@@ -9,34 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import takewhile
 
+from calf_gpu.app.stream.header import Header
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.drawing import Drawing, Rect, TextBox
 from calf_gpu.app.visuals.glyph_atlas import GlyphAtlas
-from calf_gpu.app.visuals.help import draw_help
-from calf_gpu.app.visuals.hud_panel import Rows, draw_panel, first_baseline, panel_height
-from calf_gpu.app.visuals.legend import draw_legend, legend_height
+from calf_gpu.app.visuals.hud_panel import draw_panel, first_baseline, panel_height
+from calf_gpu.app.visuals.keys import draw_help
+from calf_gpu.app.visuals.legend import Legend
+from calf_gpu.app.visuals.number_text import Rows
 from calf_gpu.app.visuals.quad_batch import PixelRoot, QuadBatch
 from calf_gpu.app.visuals.theme import Measures
 from calf_gpu.app.visuals.timeline import Timeline
 from panda3d.core import NodePath, Texture
 
-TITLES = {
-    "run": "Run",
-    "episode": "Episode",
-    "training": "Training",
-    "calf": "CALF",
-    "q": "Critic",
-    "kappa": "κ bounds",
-    "frame": "Picture",
-}
-"""Blocks and their headings, in the order of the left column; the last one stands under the legend."""
-
-LEFT_BLOCKS = tuple(TITLES)[:-1]
+PICTURE = "Picture"
+"""The block of the viewer's own numbers, under the legend; all others are the run's and stand on the left."""
 
 
 class Hud:
     """The display over the scene.
+
+    Nothing but notices and help is shown before :meth:`show_header`.
 
     Parameters
     ----------
@@ -52,7 +47,7 @@ class Hud:
     root
         Node of all that is drawn; hide it to see the scene alone.
     timeline
-        Takes the certificate's values: ``hud.timeline.push(step, q)``.
+        Takes the values of the header's chart: ``hud.timeline.push(step, q)``.
     """
 
     def __init__(
@@ -63,11 +58,14 @@ class Hud:
 
             parent = camera.ui
         self.timeline = Timeline(self._draw_timeline, timeline_interval)
-        self._blocks: dict[str, list[tuple[str, str]]] = {name: [] for name in TITLES}
+        self._blocks: dict[str, Rows] = {}
         self._message: str | None = None
         self._table: list[tuple[str, str]] = []
         self._help = False
-        self._swarm_checked = True
+        self._header: Header | None = None
+        self._legend: Legend | None = None
+        self._chips: dict[str, theme.Color] = {}
+        self._controller: int | None = None
         self._overlay = False
         self._drawings: dict[str, Drawing] = {}
         self._pixels = PixelRoot(parent, *size)
@@ -95,27 +93,39 @@ class Hud:
         self._details.set_texture(self._atlas.texture)
         self._draw_all()
 
-    def set_block(self, name: str, rows: Rows, *, rebuild: bool = False) -> bool:
+    def show_header(self, header: Header) -> None:
+        """Lay out the legend, the chart and the blocks of a run; what another run showed goes."""
+        self._header = header
+        self._chips = {category.name: theme.color(category.color) for category in header.categories}
+        titles = dict.fromkeys(number.block for number in header.numbers if number.block)
+        self._blocks = {title: [] for title in (*titles, PICTURE)}
+        self._controller = None
+        self.timeline.clear()
+        self._areas.clear()
+        self._details.clear()
+        self._drawings.clear()
+        self._draw_legend()
+
+    def set_block(self, title: str, rows: Rows, *, rebuild: bool = False) -> bool:
         """Show (label, value) rows in a block; return whether anything was laid out again.
 
         Parameters
         ----------
-        name
-            One of :data:`TITLES`.
+        title
+            The heading of one of the header's blocks, or :data:`PICTURE`.
         rows
-            What it shows. A value that is the name of a mode is shown as a chip in its colour.
+            What it shows. A value that is the name of a category is shown as a chip in its colour.
         rebuild
             Lay out even what has not changed.
         """
-        new = list(rows)
-        old = self._blocks[name]
-        if new == old and not rebuild:
+        old = self._blocks[title]
+        if rows == old and not rebuild:
             return False
-        self._blocks[name] = new
-        if len(new) != len(old):
+        self._blocks[title] = rows
+        if len(rows) != len(old):
             self._draw_all()  # the panels below move
         else:
-            self._draw_block(name)
+            self._draw_block(title)
         return True
 
     def message(self, text: str | None) -> None:
@@ -128,27 +138,17 @@ class Hud:
         self._table = list(rows or ())
         self._draw("table", bool(self._table), self._paint_table)
 
-    @property
-    def legend_overlay(self) -> bool:
-        """Whether the legend explains the certificate overlay."""
-        return self._overlay
-
-    @legend_overlay.setter
-    def legend_overlay(self, shown: bool) -> None:
+    def explain_overlay(self, shown: bool) -> None:
+        """Have the legend explain the certificate overlay, or not."""
         if shown != self._overlay:
             self._overlay = shown
-            self._draw_all()
+            self._draw_legend()
 
-    @property
-    def swarm_checked(self) -> bool:
-        """Whether CALF checks the swarm's actions, which the legend then says."""
-        return self._swarm_checked
-
-    @swarm_checked.setter
-    def swarm_checked(self, checked: bool) -> None:
-        if checked != self._swarm_checked:
-            self._swarm_checked = checked
-            self._draw("legend", True, self._paint_legend)
+    def explain_controller(self, index: int | None) -> None:
+        """Have the legend say what the categories mean under one of the header's controllers."""
+        if index != self._controller:
+            self._controller = index
+            self._draw_legend()
 
     @property
     def help_visible(self) -> bool:
@@ -164,21 +164,27 @@ class Hud:
         """Return where each piece of text lies that is shown now."""
         return [box for drawing in self._drawings.values() for box in drawing.boxes()]
 
+    def _draw_legend(self) -> None:
+        if self._header is not None:
+            self._legend = Legend.of(self._header, self._controller, self._overlay)
+        self._draw_all()
+
     def _draw_all(self) -> None:
-        for name in TITLES:
-            self._draw_block(name)
-        self._draw("legend", True, self._paint_legend)
+        for title in self._blocks:
+            self._draw_block(title)
+        self._draw("legend", self._legend is not None, self._paint_legend)
         self._draw_timeline()
         self._draw("table", bool(self._table), self._paint_table)
         self._draw("message", self._message is not None, self._paint_message)
         self._draw("help", self._help, self._paint_help)
 
-    def _draw_block(self, name: str) -> None:
-        area = self._block_area(name) if self._measures.readable else None
-        self._draw(name, area is not None, partial(self._paint_block, name=name, area=area))
+    def _draw_block(self, title: str) -> None:
+        area = self._block_area(title) if self._measures.readable else None
+        self._draw(f"block {title}", area is not None, partial(self._paint_block, title=title, area=area))
 
     def _draw_timeline(self) -> None:
-        self._draw("timeline", True, self._paint_timeline)
+        shown = self._header is not None and self._header.chart is not None
+        self._draw("timeline", shown, self._paint_timeline)
 
     def _draw(self, layer: str, shown: bool, paint: Callable[[Drawing], None]) -> None:
         """Lay a layer out again and hand it to the geometry."""
@@ -191,16 +197,17 @@ class Hud:
         self._areas.set(layer, drawing.areas())
         self._details.set(layer, drawing.details())
 
-    def _paint_block(self, drawing: Drawing, name: str, area: Rect | None) -> None:
+    def _paint_block(self, drawing: Drawing, title: str, area: Rect | None) -> None:
         if area is not None:
-            draw_panel(drawing, area, TITLES[name], self._blocks[name])
+            draw_panel(drawing, area, title, self._blocks[title], self._chips)
 
     def _paint_legend(self, drawing: Drawing) -> None:
-        area = self._right(self._measures.margin, self._legend_height)
-        draw_legend(drawing, area, self._overlay, self._swarm_checked)
+        if self._legend is not None:
+            self._legend.draw(drawing, self._right(self._measures.margin, self._legend_height))
 
     def _paint_timeline(self, drawing: Drawing) -> None:
-        self.timeline.draw(drawing, self._timeline_area)
+        if self._header is not None and self._header.chart is not None:
+            self.timeline.draw(drawing, self._timeline_area, self._header.chart.title)
 
     def _paint_table(self, drawing: Drawing) -> None:
         top = self._right_bottom + self._gap
@@ -229,16 +236,17 @@ class Hud:
         right = measures.width - measures.margin - measures.right_column
         draw_help(drawing, (left + right) // 2, measures.height // 2)
 
-    def _block_area(self, name: str) -> Rect | None:
+    def _block_area(self, title: str) -> Rect | None:
         """Return where a block stands, None if it is empty or there is no room left for it."""
         measures = self._measures
-        height = panel_height(measures, len(self._blocks[name]))
-        if not self._blocks[name]:
+        rows = self._blocks.get(title, [])
+        height = panel_height(measures, len(rows))
+        if not rows:
             return None
-        if name not in LEFT_BLOCKS:
+        if title == PICTURE:
             return self._right(measures.margin + self._legend_height + self._gap, height)
         top = measures.margin
-        for above in LEFT_BLOCKS[: LEFT_BLOCKS.index(name)]:
+        for above in takewhile(lambda other: other != title, self._blocks):
             if self._blocks[above]:
                 top += panel_height(measures, len(self._blocks[above])) + self._gap
         if top + height > measures.height - measures.margin:
@@ -256,12 +264,12 @@ class Hud:
 
     @property
     def _legend_height(self) -> int:
-        return legend_height(self._measures, self._overlay)
+        return self._legend.height(self._measures) if self._legend is not None else 0
 
     @property
     def _right_bottom(self) -> int:
         """Where the panels at the top of the right column end."""
-        block = self._block_area("frame")
+        block = self._block_area(PICTURE)
         return block.y1 if block else self._measures.margin + self._legend_height
 
     @property

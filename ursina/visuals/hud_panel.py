@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.drawing import Drawing, Rect
 from calf_gpu.app.visuals.theme import Measures
-
-Rows = Sequence[tuple[str, str]]
 
 
 def panel_height(measures: Measures, rows: int, titled: bool = True) -> int:
@@ -16,8 +14,14 @@ def panel_height(measures: Measures, rows: int, titled: bool = True) -> int:
     return 2 * measures.px(6) + (rows + titled) * measures.row + titled * measures.px(1)
 
 
-def draw_panel(drawing: Drawing, area: Rect, title: str, rows: Rows) -> None:
-    """Draw a panel; a value that names a mode becomes a chip in the mode's colour."""
+def draw_panel(
+    drawing: Drawing,
+    area: Rect,
+    title: str,
+    rows: Iterable[tuple[str, str]],
+    chips: Mapping[str, theme.Color] | None = None,
+) -> None:
+    """Draw a panel of (label, value) lines; a value that is a key of ``chips`` becomes a chip in that colour."""
     measures = drawing.measures
     left, right = area.x0 + measures.padding, area.x1 - measures.padding
     drawing.panel(area)
@@ -26,7 +30,7 @@ def draw_panel(drawing: Drawing, area: Rect, title: str, rows: Rows) -> None:
     baseline += measures.px(1)
     for label, value in rows:
         baseline += measures.row
-        color = theme.MODES.get(value)
+        color = chips.get(value) if chips else None
         if color is not None:
             _chip(drawing, right, baseline, value, color)
             value_width = drawing.width(value) + measures.px(12)

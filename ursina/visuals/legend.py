@@ -2,56 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from calf_gpu.app.stream.header import Header
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.drawing import Drawing, Rect
 from calf_gpu.app.visuals.hud_panel import first_baseline, panel_height
-from calf_gpu.app.visuals.theme import Measures
-
-MODE_TEXTS = {
-    "td3": "TD3: certified",
-    "relax": "Relax: uncertified, by chance",
-    "nominal": "Nominal: the stabilizer",
-}
-
-UNCHECKED_TEXT = "TD3: in the swarm unchecked"
+from calf_gpu.app.visuals.theme import Color, Measures
 
 
-def legend_height(measures: Measures, overlay: bool) -> int:
-    """Return the height of the legend in pixels."""
-    return panel_height(measures, len(MODE_TEXTS) + 1 + 2 * overlay)
+@dataclass(frozen=True)
+class Legend:
+    """The lines of a legend.
 
+    Attributes
+    ----------
+    title
+        Its heading.
+    entries
+        Text and colour of every category.
+    agent
+        Whether it names the training agent.
+    overlay
+        Whether it explains the certificate overlay.
+    """
 
-def draw_legend(drawing: Drawing, area: Rect, overlay: bool, swarm_checked: bool = True) -> None:
-    """Draw the legend; ``overlay`` adds what the overlay shows; under TD3 alone the swarm is not checked."""
-    measures = drawing.measures
-    swatch, half = measures.px(18), measures.px(1.5)
-    left = area.x0 + measures.padding
-    text_left = left + swatch + measures.px(8)
-    drawing.panel(area)
-    baseline = first_baseline(measures, area)
-    drawing.title(left, baseline, "Who chose the action")
+    title: str
+    entries: tuple[tuple[str, Color], ...]
+    agent: bool
+    overlay: bool = False
 
-    def next_row(text: str) -> int:
-        """Write the next line and return the height at which its swatch is centred."""
-        nonlocal baseline
-        baseline += measures.row
-        room = area.x1 - measures.padding - text_left
-        drawing.text(text_left, baseline, drawing.atlas.fit(text, room))
-        return baseline - measures.px(4)
+    @classmethod
+    def of(cls, header: Header, controller: int | None, overlay: bool) -> Legend:
+        """Return the legend of a run whose swarm is controlled by one of the header's controllers."""
+        labels = [category.label for category in header.categories]
+        if controller is not None and header.controllers[controller].category_labels:
+            labels = list(header.controllers[controller].category_labels)
+        colors = [theme.color(category.color) for category in header.categories]
+        return cls(header.category_title, tuple(zip(labels, colors, strict=True)), header.agent, overlay)
 
-    for mode, text in MODE_TEXTS.items():
-        y = next_row(text if swarm_checked or mode != "td3" else UNCHECKED_TEXT)
-        drawing.fill(Rect(left, y - half, left + swatch, y + half), theme.MODES[mode])
-    y = next_row("Training agent")
-    radius, middle = drawing.atlas.corner, left + swatch // 2
-    # A rounded square no larger than its corners is a disc.
-    drawing.rounded(Rect(middle - radius, y - radius, middle + radius, y + radius), theme.HIGHLIGHT)
-    if overlay:
-        y = next_row("κ bounds fail")
-        _hatching(drawing, Rect(left, y - measures.px(5), left + swatch, y + measures.px(4)))
-        y = next_row("Q = Q† + ν̄")
-        drawing.fill(Rect(left, y - half, left + swatch, y + half), theme.CERTIFICATE)
+    def height(self, measures: Measures) -> int:
+        """Return the height in pixels."""
+        return panel_height(measures, len(self.entries) + self.agent + 2 * self.overlay)
+
+    def draw(self, drawing: Drawing, area: Rect) -> None:
+        """Draw it into an area of its height."""
+        measures = drawing.measures
+        swatch, half = measures.px(18), measures.px(1.5)
+        left = area.x0 + measures.padding
+        text_left = left + swatch + measures.px(8)
+        drawing.panel(area)
+        baseline = first_baseline(measures, area)
+        drawing.title(left, baseline, self.title)
+
+        def next_row(text: str) -> int:
+            """Write the next line and return the height at which its swatch is centred."""
+            nonlocal baseline
+            baseline += measures.row
+            room = area.x1 - measures.padding - text_left
+            drawing.text(text_left, baseline, drawing.atlas.fit(text, room))
+            return baseline - measures.px(4)
+
+        for text, color in self.entries:
+            y = next_row(text)
+            drawing.fill(Rect(left, y - half, left + swatch, y + half), color)
+        if self.agent:
+            y = next_row("Training agent")
+            radius, middle = drawing.atlas.corner, left + swatch // 2
+            # A rounded square no larger than its corners is a disc.
+            drawing.rounded(Rect(middle - radius, y - radius, middle + radius, y + radius), theme.HIGHLIGHT)
+        if self.overlay:
+            y = next_row("κ bounds fail")
+            _hatching(drawing, Rect(left, y - measures.px(5), left + swatch, y + measures.px(4)))
+            y = next_row("Q = Q† + ν̄")
+            drawing.fill(Rect(left, y - half, left + swatch, y + half), theme.CERTIFICATE)
 
 
 def _hatching(drawing: Drawing, area: Rect) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
-from calf_gpu.app.visuals.scene import AgentArrays
+from calf_gpu.app.visuals.scene import PlaneStep
 from numpy.typing import NDArray
 from ursina import Entity, Mesh, destroy
-
-from calf_gpu.palette import MODE_COLORS
 
 LINE_LIFT = 0.008
 """Distance of lines above the surface in plane units, so that they do not flicker through it."""
@@ -119,11 +117,14 @@ class LineTrails:
         Number of agents.
     length
         Points kept of every agent.
+    colors
+        (K, 3) RGB by mode.
     """
 
-    def __init__(self, parent: Entity, agents: int, length: int) -> None:
+    def __init__(self, parent: Entity, agents: int, length: int, colors: NDArray[np.float32]) -> None:
         self.root = Entity(parent=parent)
         self._length = length
+        self._colors = colors
         self._trails: list[LineTrail] = []
         self.resize(agents)
 
@@ -133,16 +134,16 @@ class LineTrails:
     def __getitem__(self, agent: int) -> LineTrail:
         return self._trails[agent]
 
-    def push(self, agents: AgentArrays, heights: NDArray[np.floating]) -> int:
+    def push(self, step: PlaneStep, heights: NDArray[np.floating]) -> int:
         """Add one point to every trail, at these heights (N,) for good; return how many meshes were rebuilt."""
         rebuilt = 0
-        colors = MODE_COLORS[agents.modes].tolist()
+        colors = self._colors[step.modes].tolist()
         rows = zip(
             self._trails,
-            agents.points.tolist(),
+            step.points.tolist(),
             heights.tolist(),
             colors,
-            agents.respawned.tolist(),
+            step.respawned.tolist(),
             strict=True,
         )
         for trail, (a0, a1), height, (red, green, blue), respawned in rows:

@@ -93,8 +93,8 @@ class QuadBatch:
             self._write(self._offset(layer), padded)
 
     def clear(self) -> None:
-        """Drop all layers."""
-        self._layers = dict.fromkeys(self._layers, b"")
+        """Drop all layers; their order begins anew."""
+        self._layers = {}
         self._write_all()
 
     def _offset(self, layer: str) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
-from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.systems import System
-from calf_gpu.app.training.frame_state import FrameState, SwarmStep
+from calf_gpu.app.config.view import ViewOptions
+from calf_gpu.app.stream.frame import Frame, Step
+from calf_gpu.app.stream.header import Header
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from numpy.typing import NDArray
 from panda3d.core import (
@@ -19,6 +19,7 @@ from panda3d.core import (
 )
 
 from calf_gpu.palette import encode
+from calf_gpu.programs import ProgramSwitch
 
 AGENT_RADIUS = 0.085
 """Radius of an agent in plane units where there are few."""
@@ -40,7 +41,11 @@ class Scene(Protocol):
     heatmap: CriticHeatmap
     """The newest Q-grid and its range."""
 
-    def show(self, frame: FrameState) -> None:
+    @property
+    def programs(self) -> Sequence[ProgramSwitch]:
+        """The shader programs that draw it, for checks and hot reload."""
+
+    def show(self, frame: Frame) -> None:
         """Bring the picture up to date; agents that joined or left are added or removed at the end."""
 
     def set_visible(self, part: Part, on: bool) -> bool:
@@ -50,26 +55,10 @@ class Scene(Protocol):
         """Take everything out of the scene graph."""
 
 
-@dataclass(frozen=True)
-class AgentArrays:
-    """All agents of a frame: the training agent first, then the swarm; M = N + 1."""
-
-    points: NDArray[np.float32]
-    """(M, 2) plane coordinates."""
-    headings: NDArray[np.float32]
-    """(M,) radians, 0 where the system has no heading."""
-    modes: NDArray[np.uint8]
-    """(M,) who chose the last action."""
-    codes: NDArray[np.float32]
-    """(M,) mode, plus 4 for the training agent: what records on the GPU hold."""
-    respawned: NDArray[np.bool_]
-    """(M,) true where an episode starts with this frame."""
-
-
 class Trails(Protocol):
     """The trails of all agents, whatever draws them."""
 
-    def push(self, agents: AgentArrays, heights: NDArray[np.floating]) -> int:
+    def push(self, step: PlaneStep, heights: NDArray[np.floating]) -> int:
         """Add a point to every trail and return the number of meshes rebuilt.
 
         ``heights`` (M,) are those of the surface in the world now; renderers that sample the surface when they
@@ -83,31 +72,53 @@ class Trails(Protocol):
         """Take the trails out of the scene graph."""
 
 
-def gather(frame: FrameState | SwarmStep, heading_axis: int | None) -> AgentArrays:
-    """Join the training agent and the swarm of a frame, or of a step between two frames."""
-    count = 1 + len(frame.states)
-    points = np.empty((count, 2), np.float32)
-    points[0] = frame.training_state[:2]
-    points[1:] = frame.states[:, :2]
-    headings = np.zeros(count, np.float32)
-    if heading_axis is not None:
-        headings[0] = frame.training_state[heading_axis]
-        headings[1:] = frame.states[:, heading_axis]
-    modes = np.empty(count, np.uint8)
-    modes[0] = frame.training_mode
-    modes[1:] = frame.modes
-    respawned = np.empty(count, np.bool_)
-    respawned[0] = frame.training_respawned
-    respawned[1:] = frame.respawned
-    highlighted = np.zeros(count, np.bool_)
-    highlighted[0] = True
-    return AgentArrays(points, headings, modes, encode(modes, highlighted), respawned)
+class PlaneStep:
+    """All M agents of a step as the plane shows them; columns are taken out of the step when they are asked for."""
+
+    def __init__(self, step: Step, header: Header) -> None:
+        self._step = step
+        self._header = header
+
+    def __len__(self) -> int:
+        return len(self._step.modes)
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """(M, 2) plane coordinates."""
+        return self._step.states[:, self._header.plane]
+
+    @property
+    def headings(self) -> NDArray[np.float32] | float:
+        """(M,) radians, or 0 for all where there is no heading."""
+        return 0.0 if self._header.heading is None else self._step.states[:, self._header.heading]
+
+    @property
+    def modes(self) -> NDArray[np.uint8]:
+        """(M,) who chose the last action."""
+        return self._step.modes
+
+    @property
+    def codes(self) -> NDArray[np.float32]:
+        """(M,) mode, and a mark for the training agent: what records on the GPU hold."""
+        highlighted = np.zeros(len(self), np.bool_)
+        highlighted[:1] = self._header.agent
+        return encode(self.modes, highlighted)
+
+    @property
+    def respawned(self) -> NDArray[np.bool_]:
+        """(M,) true where an episode starts with this step."""
+        return self._step.respawned
 
 
-def agent_radius(config: VisualizationConfig, system: System, agents: int) -> float:
+def agent_radius(options: ViewOptions, header: Header, agents: int) -> float:
     """Return the radius of an agent in plane units: the one asked for, or one that leaves the surface to be seen."""
-    crowd = CROWD if system.heading_axis is None else CONE_CROWD
-    return config.agent_size or AGENT_RADIUS * min(1.0, crowd / agents) ** 0.25
+    crowd = CROWD if header.heading is None else CONE_CROWD
+    return options.agent_size or AGENT_RADIUS * min(1.0, crowd / agents) ** 0.25
+
+
+def mode_colors(header: Header) -> NDArray[np.float32]:
+    """Return (K, 3) the colours of the header's categories."""
+    return np.array([category.color for category in header.categories], np.float32)
 
 
 def plane_node(parent: NodePath, height_scale: float) -> NodePath:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from calf_gpu.app.config.visualization_config import MAX_TRAIL_RECORDS, RANGES, VisualizationConfig
-from calf_gpu.app.systems import System
+from calf_gpu.app.config.view import ViewOptions
+from calf_gpu.app.config.visualization_config import MAX_TRAIL_RECORDS
+from calf_gpu.app.stream.commands import MAX_AGENTS
+from calf_gpu.app.stream.header import Header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.entity_scene import EntityScene
 from calf_gpu.app.visuals.scene import Scene
@@ -14,27 +16,31 @@ from calf_gpu.context import missing_features
 
 
 def choose_scene(
-    config: VisualizationConfig, system: System, gsg: GraphicsStateGuardian, profiler: PerformanceProfiler
+    options: ViewOptions,
+    header: Header,
+    gsg: GraphicsStateGuardian,
+    profiler: PerformanceProfiler,
+    agents: int,
 ) -> tuple[Scene, str | None]:
     """Return the scene that the options ask for, and a line of notice if the context made it another one.
 
     ``heights=loop`` is the entity scene, the others the swarm scene. A context without what the shaders need
-    gets the entity scene with one vectorised height query a frame.
+    gets the entity scene with one vectorised height query a frame. ``agents`` is their number M to begin with.
     """
-    shaders_wanted = config.heights != "loop" or config.trails == "ring"
-    records = (1 + config.n_agents) * (1 + config.trail_length) if config.trails == "ring" else 0
-    missing = missing_features(gsg, records) if shaders_wanted else []
+    ring = options.trails == "ring"
+    loop = options.heights == "loop"
+    missing = missing_features(gsg, agents * (1 + options.trail_length) * ring) if ring or not loop else []
     if missing:
         notice = f"this OpenGL context lacks {', '.join(missing)}: heights by NumPy, a mesh per trail"
-        return EntityScene(config, system, profiler, loop=config.heights == "loop", ring=False), notice
-    if config.heights == "loop":
-        return EntityScene(config, system, profiler, loop=True, ring=config.trails == "ring"), None
-    return SwarmScene(config, system, profiler), None
+        return EntityScene(options, header, profiler, agents, loop=loop, ring=False), notice
+    if loop:
+        return EntityScene(options, header, profiler, agents, loop=True, ring=ring), None
+    return SwarmScene(options, header, profiler, agents), None
 
 
-def most_agents(config: VisualizationConfig, gsg: GraphicsStateGuardian) -> int:
+def most_agents(options: ViewOptions, gsg: GraphicsStateGuardian) -> int:
     """Return how many agents of the swarm can be shown with trails of this length, the training agent beside them."""
     records = MAX_TRAIL_RECORDS
-    if config.trails == "ring" and gsg.get_supports_buffer_texture():
+    if options.trails == "ring" and gsg.get_supports_buffer_texture():
         records = min(records, gsg.get_max_buffer_texture_size())
-    return max(1, min(int(RANGES["n_agents"][1]), records // (config.trail_length + 1) - 1))
+    return max(1, min(MAX_AGENTS, records // (options.trail_length + 1) - 1))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 from calf_gpu.app.visuals.glyph_atlas import Color
 
-from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS, MODE_NAMES
+from calf_gpu.palette import HIGHLIGHT_COLOR
 
 TEXT: Color = (0xE6, 0xED, 0xF3, 255)
 DIM: Color = (0x8B, 0x98, 0xA9, 255)
@@ -20,13 +20,13 @@ DARK: Color = (0x0B, 0x0F, 0x17, 255)
 WARNING: Color = (0xFB, 0xBF, 0x24, 255)
 
 
-def _bytes(rgb: np.ndarray) -> Color:
+def color(rgb: Iterable[float]) -> Color:
+    """Return an opaque colour of three numbers in [0, 1]."""
     red, green, blue = (round(255 * float(channel)) for channel in rgb)
     return red, green, blue, 255
 
 
-MODES: dict[str, Color] = {name: _bytes(rgb) for name, rgb in zip(MODE_NAMES, MODE_COLORS, strict=True)}
-HIGHLIGHT: Color = _bytes(HIGHLIGHT_COLOR)
+HIGHLIGHT: Color = color(HIGHLIGHT_COLOR)
 CERTIFICATE = HIGHLIGHT
 """The live boundary Q = Q† + ν̄ on the landscape and the Q† timeline: the training agent's own."""
 

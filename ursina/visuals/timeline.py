@@ -1,4 +1,4 @@
-"""The certificate's value Q† over the last thousand steps, as a live line chart."""
+"""A number over the last thousand steps, as a live line chart: the certificate's value Q† of a CALF run."""
 
 from __future__ import annotations
 
@@ -32,29 +32,33 @@ class Timeline:
     def __init__(self, redraw: Callable[[], None], interval: int = 1) -> None:
         self._redraw = redraw
         self._interval = interval
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all values."""
         self._undrawn = 0
         self._values = np.full(WINDOW, np.nan)
         self._newest = -1
 
-    def push(self, step: int, q_certified: float) -> None:
-        """Add the value after a step, NaN where there is no certificate; a step seen before is ignored.
+    def push(self, step: int, value: float) -> None:
+        """Add the value after a step, NaN where there is none; a step seen before is ignored.
 
         Over steps left out the last value holds. A step smaller than the last one starts a new chart.
         """
         repeated = step == self._newest
         if not repeated:
-            self._store(step, q_certified)
+            self._store(step, value)
         if self._undrawn >= (1 if repeated else self._interval):
             self._undrawn = 0
             self._redraw()
 
-    def _store(self, step: int, q_certified: float) -> None:
+    def _store(self, step: int, value: float) -> None:
         if step < self._newest or step - self._newest >= WINDOW:
             self._values[:] = np.nan
         elif step > self._newest + 1:
             skipped = np.arange(self._newest + 1, step) % WINDOW
             self._values[skipped] = self._values[self._newest % WINDOW]
-        self._values[step % WINDOW] = q_certified if math.isfinite(q_certified) else math.nan
+        self._values[step % WINDOW] = value if math.isfinite(value) else math.nan
         self._newest = step
         self._undrawn += 1
 
@@ -66,13 +70,13 @@ class Timeline:
             steps = np.append(steps, self._newest)
         return steps, self._values[steps % WINDOW]
 
-    def draw(self, drawing: Drawing, area: Rect) -> None:
-        """Draw the chart with the range of both axes and the newest value."""
+    def draw(self, drawing: Drawing, area: Rect, title: str) -> None:
+        """Draw the chart under a title, with the range of both axes and the newest value."""
         measures = drawing.measures
         left, right = area.x0 + measures.padding, area.x1 - measures.padding
         drawing.panel(area)
         baseline = first_baseline(measures, area)
-        drawing.title(left, baseline, "Certified value Q†")
+        drawing.title(left, baseline, title)
         steps, values = self.samples()
         known = values[np.isfinite(values)]
         newest = values[-1] if len(values) else math.nan

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import degrees
 
-import numpy as np
 from panda3d.core import NodePath
 from ursina import Entity, color
 
-from calf_gpu.palette import HIGHLIGHT_BIT, code_colors
-
-AGENT_COLORS = code_colors(np.arange(2.0 * HIGHLIGHT_BIT)).tolist()
-"""RGB of every record code."""
+from calf_gpu.palette import HIGHLIGHT_BIT
 
 HIGHLIGHT_SIZE = 1.4
 """Size of the training agent over that of the others."""
@@ -28,10 +25,15 @@ class VisualAgent(Entity):
         Its shape, of radius 1 and pointing along the first state axis.
     radius
         Its size in plane units.
+    colors
+        RGB of every record code.
     """
 
-    def __init__(self, parent: Entity, model: NodePath, radius: float) -> None:
+    def __init__(
+        self, parent: Entity, model: NodePath, radius: float, colors: Sequence[Sequence[float]]
+    ) -> None:
         super().__init__(parent=parent, model=model, scale=radius)
+        self._colors = colors
         self._radius = radius
         self._code = -1
 
@@ -45,4 +47,4 @@ class VisualAgent(Entity):
         if code != self._code:
             self._code = code
             self.scale = self._radius * (HIGHLIGHT_SIZE if code >= HIGHLIGHT_BIT else 1.0)
-            self.color = color.rgb(*AGENT_COLORS[code])
+            self.color = color.rgb(*self._colors[code])

@@ -14,7 +14,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from panda3d.core import LVecBase4f, WindowProperties, load_prc_file_data
+from panda3d.core import AsyncTaskManager, LVecBase4f, WindowProperties, load_prc_file_data
 
 from calf_gpu.palette import BACKGROUND
 
@@ -105,8 +105,11 @@ class Window:
         self._on_resize.append(callback)
 
     def step(self) -> None:
-        """Run Ursina's tasks (input, entities) without drawing."""
-        self.app.taskMgr.step()
+        """Run Ursina's tasks (input, entities) without drawing.
+
+        ``taskMgr.step()`` would take the SIGINT handler of whoever embeds us, and swallow a Ctrl-C.
+        """
+        AsyncTaskManager.get_global_ptr().poll()
 
     def draw(self) -> None:
         """Draw one frame."""

@@ -1,0 +1,53 @@
+"""The header of a CALF training: its system, critic, rule and numbers, for whoever shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.stream.header import Axis, Chart, Goal, Header, Rule
+from calf_gpu.app.systems import System, find_system
+from calf_gpu.app.training.modes import CATEGORIES, CONTROLLERS
+from calf_gpu.app.training.numbers import picture_numbers, training_numbers
+
+
+def describe(config: VisualizationConfig, run_dir: Path | None) -> Header:
+    """Return the header of the run that the options ask for; needs no learner, so it is there at once.
+
+    Raises
+    ------
+    ValueError
+        If the system is not known.
+    """
+    system = find_system(config.run.system)
+    at = "the actor's action" if config.run.q_action == "actor" else "action 0"
+    numbers = [reading.number for reading in training_numbers(config)]
+    numbers += [reading.number for reading in picture_numbers(config)]
+    return Header(
+        run=run_dir.name if run_dir is not None else system.name,
+        axes=_axes(system),
+        plane=(0, 1),
+        critic=f"min(Q1, Q2) at {at}",
+        categories=CATEGORIES,
+        numbers=tuple(numbers),
+        agent=True,
+        agents=1 + config.run.n_agents,
+        goal=Goal(tuple(map(float, system.goal)), system.goal_radius),
+        heading=system.heading_axis,
+        controllers=CONTROLLERS,
+        controlled_by="controller",
+        rule=Rule("CALF", "q_certified", config.calf.nu_bar, config.calf.c_low, config.calf.c_up),
+        chart=Chart("Certified value Q†", "q_certified", "total_steps"),
+        episode="episode",
+    )
+
+
+def _axes(system: System) -> tuple[Axis, ...]:
+    """Return the state axes: those of the plane as far as it is shown, the others as far as states reach."""
+    borders = [system.plane_extent[:2], system.plane_extent[2:]]
+    borders += [(-bound, bound) for bound in system.state_bound[2:]]
+    axes = []
+    for title, (low, high) in zip(system.axis_labels, borders, strict=True):
+        label, _, unit = title.partition(" [")
+        axes.append(Axis(label.split()[-1], label, unit.rstrip("]"), low, high))
+    return tuple(axes)

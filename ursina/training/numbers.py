@@ -1,0 +1,140 @@
+"""Every number of a run, one line each: its name, how people read it, and where it comes from.
+
+The display, TensorBoard's scalars and the profile follow from these two tables: a new number is a new line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.stream.header import Number
+from calf_gpu.app.training.modes import CATEGORIES, CONTROLLERS, POLICIES, Mode
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from calf_gpu.app.training.publication import Publication
+    from calf_gpu.app.training.run import TrainingRun
+
+Origin = TypeVar("Origin")
+
+MODES = tuple(category.name for category in CATEGORIES)
+
+
+class Reading(NamedTuple, Generic[Origin]):
+    """A number and how it is read off a run."""
+
+    number: Number
+    read: Callable[[Origin], float]
+
+
+def training_numbers(config: VisualizationConfig) -> tuple[Reading[TrainingRun], ...]:
+    """Return what a training says of itself, in the order in which it is shown.
+
+    Rewards are unscaled, losses and Q are of scaled rewards; rates are fractions of the current episode.
+    """
+    of_episodes = f"/ {config.run.episodes:,}"
+    return (
+        Reading(_choice("phase", "Phase", "Run", PHASES), lambda r: PHASES.index(r.phase)),
+        Reading(_count("episode", "Episode", "Run", unit=of_episodes), lambda r: r.trainer.episode),
+        Reading(_count("total_steps", "Steps", "Run"), lambda r: r.trainer.total_steps),
+        Reading(_value("episode_reward", "Reward", "Episode"), lambda r: r.trainer.episode_return),
+        Reading(_count("episode_length", "Length", "Episode"), lambda r: r.trainer.episode_length),
+        Reading(_value("mean_return_10", "Mean of 10", "Episode", scalar="episode/mean_return_10"),
+                lambda r: r.trainer.history.mean_return(10)),
+        Reading(_percent("success_rate", "Success", "Episode", scalar="episode/success_rate"),
+                lambda r: r.trainer.history.success_rate()),
+        Reading(_count("buffer_size", "Buffer", "Training"), lambda r: r.trainer.learner.buffer.size()),
+        Reading(_value("noise", "Noise", "Training", 3, "train/noise"), lambda r: r.trainer.noise),
+        Reading(_value("critic_loss", "Critic loss", "Training", 4, "train/critic_loss"),
+                lambda r: r.trainer.learner.critic_loss),
+        Reading(_value("actor_loss", "Actor loss", "Training", 4, "train/actor_loss"),
+                lambda r: r.trainer.learner.actor_loss),
+        Reading(_choice("mode", "Mode", "CALF", MODES), lambda r: int(r.trainer.mode)),
+        Reading(_value("relax_probability", "P relax", "CALF", 4), lambda r: r.trainer.calf.relax_probability[0]),
+        Reading(_percent("certification_rate", "Certified", "CALF"), _share(Mode.TD3)),
+        Reading(_percent("relax_rate", "Relaxed", "CALF"), _share(Mode.RELAX)),
+        Reading(_percent("intervention_rate", "Nominal", "CALF"), _share(Mode.NOMINAL)),
+        Reading(_value("q_value", "Q(s, a)", "Critic", 4), lambda r: r.value.q),
+        Reading(_value("q_before", "Q† before", "Critic", 4), lambda r: r.value.q_certified),
+        Reading(_value("q_increase", "Q − Q†", "Critic", 4), lambda r: r.value.q - r.value.q_certified),
+        Reading(_value("nu_bar", "ν̄", "Critic", 4), lambda r: r.trainer.calf.parameters.nu_bar),
+        Reading(_value("state_norm", "‖s‖", "κ bounds", 4), lambda r: r.value.state_norm),
+        Reading(_value("kappa_low", "κ low", "κ bounds", 4), lambda r: r.value.kappa_low),
+        Reading(_value("minus_q", "−Q(s, a)", "κ bounds", 4), lambda r: -r.value.q),
+        Reading(_value("kappa_up", "κ up", "κ bounds", 1), lambda r: r.value.kappa_up),
+        Reading(_choice("kappa_valid", "Within κ", "κ bounds", ("no", "yes")), lambda r: r.value.within_kappa),
+        Reading(_value("q_certified"), lambda r: r.trainer.calf.q_certified[0]),
+        Reading(_value("return", scalar="episode/return"), lambda r: r.trainer.history.last_return),
+        Reading(_count("length", scalar="episode/length"), lambda r: r.trainer.history.last_length),
+        Reading(_percent("certified_share", scalar="calf/certification_rate"), _last_share(Mode.TD3)),
+        Reading(_percent("nominal_share", scalar="calf/intervention_rate"), _last_share(Mode.NOMINAL)),
+        Reading(_percent("relaxed_share", scalar="calf/relax_rate"), _last_share(Mode.RELAX)),
+        Reading(_count("critic_queries"), lambda r: r.trainer.learner.queries.total()),
+        Reading(_count("critic_queries_display"), lambda r: sum(r.trainer.learner.queries[p] for p in DISPLAY)),
+        Reading(_count("critic_rows"), lambda r: r.trainer.learner.rows.total()),
+    )  # fmt: skip
+
+
+def picture_numbers(config: VisualizationConfig) -> tuple[Reading[Publication], ...]:
+    """Return what a run says of what it shows beside the training: the swarm and the critic over the plane."""
+    of_nodes = f"/ {config.run.grid_size**2:,}"
+    labels = tuple(controller.label for controller in CONTROLLERS)
+    return (
+        Reading(_count("agents", "Agents", "Run"), lambda p: len(p.swarm)),
+        Reading(_choice("controller", "Swarm by", "Run", labels), lambda p: POLICIES.index(p.swarm.policy)),
+        Reading(_value("q_least", "Q least", "Critic"), lambda p: p.landscape.least),
+        Reading(_value("q_greatest", "Q greatest", "Critic"), lambda p: p.landscape.greatest),
+        Reading(
+            _count("bad_cells", "Bad cells", "Critic", unit=of_nodes, zero=False),
+            lambda p: p.landscape.bad_cells,
+        ),
+    )
+
+
+PHASES = ("warm-up", "training", "finished", "stopped")
+
+DISPLAY = ("grid", "hud")
+"""Why the picture asks the critic; training and the swarm's checks would ask without a picture too."""
+
+
+def read(readings: Iterable[Reading[Origin]], origin: Origin) -> NDArray[np.float64]:
+    """Return the values of all numbers now, (K,); nan for what does not exist yet."""
+    return np.array([reading.read(origin) for reading in readings], np.float64)
+
+
+def scalars(readings: Iterable[Reading[Origin]], origin: Origin) -> dict[str, float]:
+    """Return the values that are logged once an episode, by tag; those that do not exist are left out."""
+    logged = [reading for reading in readings if reading.number.scalar]
+    values = zip(logged, read(logged, origin), strict=True)
+    return {reading.number.scalar: float(value) for reading, value in values if np.isfinite(value)}
+
+
+def _share(mode: Mode) -> Callable[[TrainingRun], float]:
+    """Return how to read the share of the present episode's actions that a mode chose."""
+    return lambda run: run.trainer.mode_rate(mode)
+
+
+def _last_share(mode: Mode) -> Callable[[TrainingRun], float]:
+    """Return how to read the same of the last finished episode."""
+    return lambda run: run.trainer.last_mode_rates[mode]
+
+
+def _value(name: str, label: str = "", block: str = "", digits: int = 2, scalar: str = "") -> Number:
+    return Number(name, label, block, digits=digits, scalar=scalar)
+
+
+def _count(
+    name: str, label: str = "", block: str = "", unit: str = "", scalar: str = "", zero: bool = True
+) -> Number:
+    return Number(name, label, block, unit, "count", scalar=scalar, zero=zero)
+
+
+def _percent(name: str, label: str = "", block: str = "", scalar: str = "") -> Number:
+    return Number(name, label, block, format="percent", scalar=scalar)
+
+
+def _choice(name: str, label: str, block: str, choices: tuple[str, ...]) -> Number:
+    return Number(name, label, block, format="choice", choices=choices)
