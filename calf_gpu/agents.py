@@ -48,7 +48,7 @@ class Agents:
     cpu_heights
         Take heights in [0, 1] from :meth:`update` instead of computing them on the GPU; the picture is the same.
     upload
-        See :class:`~calf_gpu.record_buffer.RecordBuffer`; ``fbo`` is not for single slots.
+        See :class:`~calf_gpu.record_buffer.RecordBuffer`.
     window
         The window that shows the scene; by default the first one that is open.
 
@@ -66,13 +66,14 @@ class Agents:
         count: int,
         shape: str = "sphere",
         radius: float = 0.075,
+        *,
         cpu_heights: bool = False,
         upload: str = "auto",
         window: GraphicsOutput | None = None,
     ) -> None:
         if shape not in SHAPES:
             raise ValueError(f"agent shape must be one of {', '.join(SHAPES)}, got {shape!r}")
-        self.records = RecordBuffer(count, 1, "whole" if upload == "fbo" else upload, window, "agent_records")
+        self.records = RecordBuffer(count, 1, upload, window=window, name="agent_records")
         self._heights = Texture("agent_heights") if cpu_heights else None
         node = GeomNode("agents")
         node.set_bounds(OmniBoundingVolume())

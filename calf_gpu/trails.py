@@ -129,6 +129,7 @@ class TrailRing:
         grid: QGrid,
         agents: int,
         length: int,
+        *,
         style: str = "ribbon",
         width_px: float = 2.5,
         decimation: int = 0,
@@ -145,7 +146,7 @@ class TrailRing:
         self.style = style
         self.thinning = Thinning(0)
         self._wanted_decimation = decimation
-        self.records = RecordBuffer(agents, length + 1, upload, window, name="trail_records")
+        self.records = RecordBuffer(agents, length + 1, upload, window=window, name="trail_records")
         self._step = length  # so that steps before the first one have numbers from 0 on
         self._times = np.full(agents, -1.0, np.float32)
         node = GeomNode("trails")
@@ -165,8 +166,7 @@ class TrailRing:
         )
         self._width_px = width_px
         self._show_agents()
-        storage = ("RECORDS_IN_2D",) if self.records.upload == "fbo" else ()
-        self.program = ProgramSwitch(self.root, "trails", always=(style.upper(), *storage))
+        self.program = ProgramSwitch(self.root, "trails", always=(style.upper(),))
 
     @property
     def agents(self) -> int:
@@ -197,12 +197,12 @@ class TrailRing:
         self._times += 1.0
         if respawned is not None:
             self._times[np.asarray(respawned, bool)] = 0.0
-        slab = np.empty((self.agents, 4), np.float32)
-        slab[:, :2] = points
-        slab[:, 2] = self._times
-        slab[:, 3] = codes
+        records = np.empty((self.agents, 4), np.float32)
+        records[:, :2] = points
+        records[:, 2] = self._times
+        records[:, 3] = codes
         self._step += 1
-        self.records.write(self._step % self.records.slots, slab, self.thinning.since_coarse(self._step))
+        self.records.write(self._step % self.records.slots, records, self.thinning.since_coarse(self._step))
 
     def resize(self, agents: int) -> None:
         """Add agents at the end, without trails, or remove the last ones; the others keep their trails."""
@@ -224,9 +224,8 @@ class TrailRing:
         )
 
     def close(self) -> None:
-        """Release what belongs to the trails besides the node."""
+        """Take the trails out of the scene."""
         self.root.remove_node()
-        self.records.close()
 
     def _show_agents(self) -> None:
         """Draw one instance an agent, each with as many points as the decimation leaves."""

@@ -92,11 +92,20 @@ class SwarmView:
         window = base.win
         check_context(window.get_gsg(), n * (trail_length + 1))
         self.grid = QGrid(extent)
-        self.landscape = Landscape(self.grid, resolution, lookup_texture(colors), cpu_heights)
+        self.landscape = Landscape(self.grid, resolution, lookup_texture(colors), cpu_heights=cpu_heights)
         self.trails = TrailRing(
-            self.grid, n, trail_length, trail_style, trail_width, trail_decimation, upload, window
+            self.grid,
+            n,
+            trail_length,
+            style=trail_style,
+            width_px=trail_width,
+            decimation=trail_decimation,
+            upload=upload,
+            window=window,
         )
-        self.agents = Agents(self.grid, n, shape, agent_radius, cpu_heights, upload, window)
+        self.agents = Agents(
+            self.grid, n, shape, agent_radius, cpu_heights=cpu_heights, upload=upload, window=window
+        )
         self._cpu_heights = cpu_heights
         self._points = self.landscape.points if cpu_heights else None
         self._range: tuple[float, float] | None = None
@@ -176,9 +185,7 @@ class SwarmView:
         self._surface.set_sz(max(scale, 1e-3))  # a flat transform could not be inverted
 
     def close(self) -> None:
-        """Remove the view from the scene and release its buffers."""
-        self.trails.close()
-        self.agents.records.close()
+        """Remove the view from the scene; its buffers go with the last reference to it."""
         self.root.remove_node()
 
     def _axes(self) -> NodePath:

@@ -83,7 +83,7 @@ class Ring:
         self.grid = grid or QGrid(EXTENT, 5)
         self.ring = TrailRing(self.grid, agents, length, window=self.screen.window, **options)
         self.model = TrailModel(agents, length)
-        self.screen.use(POINTS, {"RECORDS_IN_2D": 1} if self.ring.records.upload == "fbo" else {})
+        self.screen.use(POINTS)
         self.bind()
 
     def bind(self) -> None:
@@ -148,7 +148,7 @@ def ring(base):
         one.close()
 
 
-@pytest.mark.parametrize("upload", ["partial", "fbo", "whole"])
+@pytest.mark.parametrize("upload", ["partial", "whole"])
 @pytest.mark.parametrize("decimation", [1, 2, 5, 12])
 def test_three_wraps_with_respawns_and_changing_numbers_of_agents(ring, upload, decimation):
     rng = np.random.default_rng(decimation)

@@ -150,7 +150,7 @@ class VisualizationConfig:
     gl_profile: Literal["default", "core"] = "default"
     """OpenGL context: the driver's default profile, or 3.3 core (always core on macOS)."""
 
-    trail_upload: Literal["auto", "partial", "fbo", "whole"] = "auto"
+    trail_upload: Literal["auto", "partial", "whole"] = "auto"
     """How new trail records reach the GPU; auto takes the best the context can do."""
 
     trail_style: Literal["ribbon", "line"] = "ribbon"
