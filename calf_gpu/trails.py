@@ -20,6 +20,8 @@ from panda3d.core import (
     TransparencyAttrib,
 )
 
+from calf_gpu.colormap import mode_color_array
+from calf_gpu.palette import MODE_COLORS
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
 from calf_gpu.record_buffer import RecordBuffer
@@ -104,6 +106,8 @@ class TrailRing:
         all, 0 as many as :data:`POINT_BUDGET` allows. The first steps of an episode, up to the first
         such point, are not drawn. With 0, trails of a crowd also get thinner with age (:data:`COARSENING`) and
         ribbons narrower (:data:`CROWD`), and no more than :data:`MOST_TRAILS` are drawn.
+    mode_colors
+        (K, 3) sRGB in [0, 1] by mode, K ≤ 16; later modes have the last colour.
     upload
         See :class:`~calf_gpu.record_buffer.RecordBuffer`.
     window
@@ -133,6 +137,7 @@ class TrailRing:
         style: str = "ribbon",
         width_px: float = 2.5,
         decimation: int = 0,
+        mode_colors: ArrayLike = MODE_COLORS,
         upload: str = "auto",
         window: GraphicsOutput | None = None,
     ) -> None:
@@ -162,6 +167,7 @@ class TrailRing:
             trail_records=self.records.texture,
             trail_head=self.records.newest,
             trail_slots=self.records.slots,
+            mode_colors=mode_color_array(mode_colors),
             viewport=uploads_of(window).viewport,
         )
         self._width_px = width_px
@@ -181,7 +187,7 @@ class TrailRing:
         points
             (N, 2) plane coordinates of all agents.
         codes
-            (N,) modes of the actions that led there, + 4 for highlighted agents
+            (N,) modes of the actions that led there, with a mark for highlighted agents
             (:func:`~calf_gpu.palette.encode`).
         respawned
             (N,) true where an episode starts with this step: no line joins it to the agent's last one.

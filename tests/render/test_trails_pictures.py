@@ -320,5 +320,5 @@ def test_core_profile_draws_the_same_pixels(canvas, tmp_path):
 
 def spirals(shown: Canvas) -> np.ndarray:
     for step in range(40):
-        shown.ring.push(circle(step, 3, 50) * (1 - step / 60), [0, 1, 6])
+        shown.ring.push(circle(step, 3, 50) * (1 - step / 60), encode(np.arange(3), np.arange(3) == 2))
     return shown.picture()

@@ -100,7 +100,7 @@ class Ring:
     def push_random(self, rng, respawn: float = 0.1) -> None:
         agents = self.ring.agents
         points = rng.uniform(-4, 5, (agents, 2)).astype(np.float32)
-        codes = rng.choice([0, 1, 2, 4, 5, 6], agents)
+        codes = rng.choice([0, 1, 2, 16, 17, 18], agents)
         respawned = rng.random(agents) < respawn
         self.ring.push(points, codes, respawned)
         self.model.push(points, codes, respawned)
