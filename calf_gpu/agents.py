@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from panda3d.core import (
     Geom,
     GeomEnums,
@@ -18,6 +18,8 @@ from panda3d.core import (
     TransparencyAttrib,
 )
 
+from calf_gpu.colormap import mode_color_array
+from calf_gpu.palette import MODE_COLORS
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
 from calf_gpu.record_buffer import RecordBuffer
@@ -47,8 +49,10 @@ class Agents:
         Of a sphere or of a cone's base, in plane units.
     cpu_heights
         Take heights in [0, 1] from :meth:`update` instead of computing them on the GPU; the picture is the same.
+    mode_colors
+        (K, 3) sRGB in [0, 1] by mode, K ≤ 16; later modes have the last colour.
     upload
-        See :class:`~calf_gpu.record_buffer.RecordBuffer`; ``fbo`` is not for single slots.
+        See :class:`~calf_gpu.record_buffer.RecordBuffer`.
     window
         The window that shows the scene; by default the first one that is open.
 
@@ -66,13 +70,15 @@ class Agents:
         count: int,
         shape: str = "sphere",
         radius: float = 0.075,
+        *,
         cpu_heights: bool = False,
+        mode_colors: ArrayLike = MODE_COLORS,
         upload: str = "auto",
         window: GraphicsOutput | None = None,
     ) -> None:
         if shape not in SHAPES:
             raise ValueError(f"agent shape must be one of {', '.join(SHAPES)}, got {shape!r}")
-        self.records = RecordBuffer(count, 1, "whole" if upload == "fbo" else upload, window, "agent_records")
+        self.records = RecordBuffer(count, 1, upload, window=window, name="agent_records")
         self._heights = Texture("agent_heights") if cpu_heights else None
         node = GeomNode("agents")
         node.set_bounds(OmniBoundingVolume())
@@ -82,7 +88,11 @@ class Agents:
         self.root.set_transparency(TransparencyAttrib.M_alpha, 1)
         self.root.set_bin("fixed", 30)
         grid.bind(self.root)
-        self.root.set_shader_inputs(agent_records=self.records.texture, viewport=uploads_of(window).viewport)
+        self.root.set_shader_inputs(
+            agent_records=self.records.texture,
+            mode_colors=mode_color_array(mode_colors),
+            viewport=uploads_of(window).viewport,
+        )
         self.set_radius(radius)
         self._set_count(count)
         self.program = ProgramSwitch(

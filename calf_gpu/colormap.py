@@ -1,10 +1,12 @@
-"""Colours by height: a lookup table on the GPU."""
+"""Colours as shaders take them: by height a lookup table, by mode an array."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from panda3d.core import SamplerState, Texture
+from panda3d.core import LVecBase3f, PTA_LVecBase3f, SamplerState, Texture
+
+from calf_gpu.palette import all_mode_colors
 
 _VIRIDIS = (
     "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c "
@@ -43,3 +45,11 @@ def lookup_texture(colors: ArrayLike) -> Texture:
     texture.set_wrap_u(SamplerState.WM_clamp)
     texture.set_wrap_v(SamplerState.WM_clamp)
     return texture
+
+
+def mode_color_array(mode_colors: ArrayLike) -> PTA_LVecBase3f:
+    """Return the shader input ``mode_colors``; see :func:`~calf_gpu.palette.all_mode_colors` for the argument."""
+    array = PTA_LVecBase3f()
+    for color in all_mode_colors(mode_colors).tolist():
+        array.push_back(LVecBase3f(*color))
+    return array

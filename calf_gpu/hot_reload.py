@@ -18,7 +18,10 @@ from calf_gpu.programs import (
 )
 from calf_gpu.shader_source import ShaderSourceError
 
-_UNIFORM = re.compile(r"^\s*uniform\s+(?:(?:lowp|mediump|highp)\s+)?(?P<type>\w+)\s+(?P<name>\w+)\s*;", re.M)
+_UNIFORM = re.compile(
+    r"^\s*uniform\s+(?:(?:lowp|mediump|highp)\s+)?(?P<type>\w+)\s+(?P<name>\w+)\s*(?P<array>\[[^\]]*\])?\s*;",
+    re.MULTILINE,
+)
 
 
 class ShaderReloader:
@@ -136,7 +139,7 @@ def give_defaults(node: NodePath, source: ProgramSource, known: str = "") -> lis
     settled = {found["name"] for found in _UNIFORM.finditer(known)}
     for expanded in (source.vertex, source.fragment):
         for found in _UNIFORM.finditer(expanded.text):
-            name, kind = found["name"], found["type"]
+            name, kind = found["name"], found["type"] + (found["array"] or "")
             if name in settled or name.startswith("p3d_") or _has_input(node, name):
                 continue
             value = default_value(kind)

@@ -53,7 +53,7 @@ class Landscape:
         Bytes handed to the GPU so far (0 unless `cpu_heights`).
     """
 
-    def __init__(self, grid: QGrid, resolution: int, lookup: Texture, cpu_heights: bool = False) -> None:
+    def __init__(self, grid: QGrid, resolution: int, lookup: Texture, *, cpu_heights: bool = False) -> None:
         if not 2 <= resolution <= 1000:
             raise ValueError(f"landscape resolution must be between 2 and 1000, got {resolution}")
         self.resolution = resolution

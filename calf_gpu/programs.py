@@ -49,8 +49,7 @@ PROGRAMS: dict[str, Program] = {
         "landscape.vert", "landscape.frag", switches=("GRID_LINES", "CONTOURS", "OVERLAY", "CPU_HEIGHTS")
     ),
     "agents": Program("agents.vert", "agents.frag", switches=("CPU_HEIGHTS",), choices=("SPHERE", "CONE")),
-    "trails": Program("trails.vert", "trails.frag", switches=("RECORDS_IN_2D",), choices=("RIBBON", "LINE")),
-    "slab": Program("slab.vert", "slab.frag"),
+    "trails": Program("trails.vert", "trails.frag", choices=("RIBBON", "LINE")),
 }
 """Every program of the library by name."""
 

@@ -3,14 +3,14 @@
 Panda3D uploads a texture as a whole whenever a byte of it changed: 96 MB a frame for 10,000 agents with 600
 records each. :class:`RecordBuffer` sends the slot that changed, 16 bytes a row, whatever the number of slots.
 
-Three ways, best first:
+Two ways, the better one first:
 
 ``partial``
-    ``glBufferSubData`` into the buffer texture's own buffer object.
-``fbo``
-    The slot is drawn into a float texture: pure Panda3D, but single-threaded.
+    ``glBufferSubData`` into the buffer texture's own buffer object. It takes one OpenGL function beyond what Panda3D
+    offers; every driver with buffer textures (OpenGL 3.1) has it, since it is as old as OpenGL 1.5, on Linux, macOS
+    and Windows alike.
 ``whole``
-    Panda3D uploads the table.
+    Panda3D uploads the table: where no OpenGL library can be loaded, or a driver refuses.
 """
 
 from __future__ import annotations
@@ -30,12 +30,11 @@ from panda3d.core import (
 )
 
 from calf_gpu import raw_gl
-from calf_gpu.slab_target import SlabTarget
 from calf_gpu.uploads import first_window, uploads_of
 
 logger = logging.getLogger("calf_gpu")
 
-UPLOADS = ("partial", "fbo", "whole")
+UPLOADS = ("partial", "whole")
 FLOATS = 4
 RECORD_BYTES = 4 * FLOATS
 
@@ -43,9 +42,8 @@ RECORD_BYTES = 4 * FLOATS
 class RecordBuffer:
     """A table of records (four float32 each) that vertex shaders read by ``texelFetch``.
 
-    With ``partial`` and ``whole`` the texture is a buffer texture (``samplerBuffer``) and the record of a row
-    in a slot has the index ``slot·rows + row``; with ``fbo`` it is a 2D texture (``sampler2D``) with the
-    record at ``ivec2(row, slot)``. All records are zero until they are written.
+    The texture is a buffer texture (``samplerBuffer``); the record of a row in a slot has the index
+    ``slot·rows + row``. All records are zero until they are written.
 
     Safe when another thread draws (``threading-model Cull/Draw``): the queue is flushed in that thread.
 
@@ -56,7 +54,7 @@ class RecordBuffer:
     slots
         Number of slots, at least 1.
     upload
-        ``partial``, ``fbo``, ``whole``, or ``auto`` for the best that the context can do.
+        ``partial``, ``whole``, or ``auto`` for the better one that can be had.
     window
         The window that shows the scene; by default the first one that is open.
     name
@@ -76,7 +74,7 @@ class RecordBuffer:
     Raises
     ------
     ValueError
-        An impossible size, or a forced way that this context cannot go.
+        An impossible size, or a forced way that cannot be gone here.
     """
 
     def __init__(
@@ -84,6 +82,7 @@ class RecordBuffer:
         rows: int,
         slots: int = 1,
         upload: str = "auto",
+        *,
         window: GraphicsOutput | None = None,
         name: str = "records",
     ) -> None:
@@ -94,12 +93,11 @@ class RecordBuffer:
         self.uploaded_bytes = 0
         self._limit = _size_limit(window.get_gsg())
         self._check_size(rows)
-        self.upload, why = choose_upload(upload, window, slots)
+        self.upload, why = choose_upload(upload)
         self._lock = threading.Lock()
         self._queue: set[int] = set()
         self._newest = LVecBase2i(0, 0)
         self._raw: raw_gl.RawGL | None = None
-        self._target = SlabTarget(self.texture, window) if self.upload == "fbo" else None
         self._records = self._allocate(rows)
         uploads_of(window).add(self)
         logger.info("%s: %d x %d records, upload %s (%s)", name, slots, rows, self.upload, why)
@@ -143,10 +141,8 @@ class RecordBuffer:
             self._newest = LVecBase2i(slot, stamp)
             if self.upload == "partial":
                 self._queue.add(slot)
-            elif self._target is None:
-                self.texture.modify_ram_image()
             else:
-                self._target.draw(slot, self._records)
+                self.texture.modify_ram_image()
 
     def resize(self, rows: int) -> None:
         """Add rows of zeros at the end or remove the last ones; the others keep their records.
@@ -162,15 +158,11 @@ class RecordBuffer:
             self._records = self._allocate(rows)
             kept = min(rows, old.shape[1])
             self._records[:, :kept] = old[:, :kept]
-            if self._target is not None:
-                self._target.draw(0, self._records)
 
     def flush(self, gsg: GraphicsStateGuardian) -> int:
         """Send the queued slots and return their bytes; called in the drawing thread before each frame."""
         with self._lock:
             self.newest.set_element(0, self._newest)
-            if self._target is not None:
-                self._target.drawn()
             if not self._queue:
                 return 0
             context = self.texture.prepare_now(0, gsg.get_prepared_objects(), gsg)
@@ -181,11 +173,6 @@ class RecordBuffer:
                 # texture is drawn. That need not be in this frame, so the slots stay queued.
                 return 0
             return self._write_queue(buffer_id)
-
-    def close(self) -> None:
-        """Release what belongs to the buffer besides the texture."""
-        if self._target is not None:
-            self._target.close()
 
     def _write_queue(self, buffer_id: int) -> int:
         size = RECORD_BYTES * self.rows
@@ -210,9 +197,6 @@ class RecordBuffer:
 
     def _allocate(self, rows: int) -> NDArray[np.float32]:
         """Set the texture up for a new size and return the table, zero, that it is filled from."""
-        if self._target is not None:
-            self._target.set_size(rows, self.slots)
-            return np.zeros((self.slots, rows, FLOATS), np.float32)
         self.texture.setup_buffer_texture(
             self.slots * rows, Texture.T_float, Texture.F_rgba32, GeomEnums.UH_dynamic
         )
@@ -230,17 +214,13 @@ class RecordBuffer:
             )
 
 
-def choose_upload(upload: str, window: GraphicsOutput, slots: int) -> tuple[str, str]:
+def choose_upload(upload: str) -> tuple[str, str]:
     """Return the way to upload and why.
 
     Parameters
     ----------
     upload
         ``auto`` or one of :data:`UPLOADS`.
-    window
-        Its context and threading model decide.
-    slots
-        With a single slot the whole table is what changes, and drawing it gains nothing.
 
     Raises
     ------
@@ -249,16 +229,14 @@ def choose_upload(upload: str, window: GraphicsOutput, slots: int) -> tuple[str,
     """
     if upload not in ("auto", *UPLOADS):
         raise ValueError(f"upload must be one of auto, {', '.join(UPLOADS)}, got {upload!r}")
-    obstacles = {"partial": raw_gl.unavailable_reason(), "fbo": SlabTarget.obstacle(window), "whole": None}
-    if upload != "auto":
-        if obstacles[upload] is not None:
-            raise ValueError(f"upload {upload!r} is not possible here: {obstacles[upload]}")
+    if upload == "whole":
         return upload, "as asked"
-    if obstacles["partial"] is None:
+    obstacle = raw_gl.unavailable_reason()
+    if obstacle is None:
         return "partial", "glBufferSubData"
-    if slots > 1 and obstacles["fbo"] is None:
-        return "fbo", str(obstacles["partial"])
-    return "whole", str(obstacles["partial"])
+    if upload == "partial":
+        raise ValueError(f"upload 'partial' is not possible here: {obstacle}")
+    return "whole", obstacle
 
 
 def _size_limit(gsg: GraphicsStateGuardian) -> int:

@@ -20,6 +20,8 @@ from panda3d.core import (
     TransparencyAttrib,
 )
 
+from calf_gpu.colormap import mode_color_array
+from calf_gpu.palette import MODE_COLORS
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
 from calf_gpu.record_buffer import RecordBuffer
@@ -104,6 +106,8 @@ class TrailRing:
         all, 0 as many as :data:`POINT_BUDGET` allows. The first steps of an episode, up to the first
         such point, are not drawn. With 0, trails of a crowd also get thinner with age (:data:`COARSENING`) and
         ribbons narrower (:data:`CROWD`), and no more than :data:`MOST_TRAILS` are drawn.
+    mode_colors
+        (K, 3) sRGB in [0, 1] by mode, K ≤ 16; later modes have the last colour.
     upload
         See :class:`~calf_gpu.record_buffer.RecordBuffer`.
     window
@@ -129,9 +133,11 @@ class TrailRing:
         grid: QGrid,
         agents: int,
         length: int,
+        *,
         style: str = "ribbon",
         width_px: float = 2.5,
         decimation: int = 0,
+        mode_colors: ArrayLike = MODE_COLORS,
         upload: str = "auto",
         window: GraphicsOutput | None = None,
     ) -> None:
@@ -145,7 +151,7 @@ class TrailRing:
         self.style = style
         self.thinning = Thinning(0)
         self._wanted_decimation = decimation
-        self.records = RecordBuffer(agents, length + 1, upload, window, name="trail_records")
+        self.records = RecordBuffer(agents, length + 1, upload, window=window, name="trail_records")
         self._step = length  # so that steps before the first one have numbers from 0 on
         self._times = np.full(agents, -1.0, np.float32)
         node = GeomNode("trails")
@@ -161,12 +167,12 @@ class TrailRing:
             trail_records=self.records.texture,
             trail_head=self.records.newest,
             trail_slots=self.records.slots,
+            mode_colors=mode_color_array(mode_colors),
             viewport=uploads_of(window).viewport,
         )
         self._width_px = width_px
         self._show_agents()
-        storage = ("RECORDS_IN_2D",) if self.records.upload == "fbo" else ()
-        self.program = ProgramSwitch(self.root, "trails", always=(style.upper(), *storage))
+        self.program = ProgramSwitch(self.root, "trails", always=(style.upper(),))
 
     @property
     def agents(self) -> int:
@@ -181,7 +187,7 @@ class TrailRing:
         points
             (N, 2) plane coordinates of all agents.
         codes
-            (N,) modes of the actions that led there, + 4 for highlighted agents
+            (N,) modes of the actions that led there, with a mark for highlighted agents
             (:func:`~calf_gpu.palette.encode`).
         respawned
             (N,) true where an episode starts with this step: no line joins it to the agent's last one.
@@ -197,12 +203,12 @@ class TrailRing:
         self._times += 1.0
         if respawned is not None:
             self._times[np.asarray(respawned, bool)] = 0.0
-        slab = np.empty((self.agents, 4), np.float32)
-        slab[:, :2] = points
-        slab[:, 2] = self._times
-        slab[:, 3] = codes
+        records = np.empty((self.agents, 4), np.float32)
+        records[:, :2] = points
+        records[:, 2] = self._times
+        records[:, 3] = codes
         self._step += 1
-        self.records.write(self._step % self.records.slots, slab, self.thinning.since_coarse(self._step))
+        self.records.write(self._step % self.records.slots, records, self.thinning.since_coarse(self._step))
 
     def resize(self, agents: int) -> None:
         """Add agents at the end, without trails, or remove the last ones; the others keep their trails."""
@@ -224,9 +230,8 @@ class TrailRing:
         )
 
     def close(self) -> None:
-        """Release what belongs to the trails besides the node."""
+        """Take the trails out of the scene."""
         self.root.remove_node()
-        self.records.close()
 
     def _show_agents(self) -> None:
         """Draw one instance an agent, each with as many points as the decimation leaves."""

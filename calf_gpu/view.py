@@ -14,7 +14,7 @@ from calf_gpu.colormap import DEFAULT_COLORS, lookup_texture
 from calf_gpu.context import check_context
 from calf_gpu.heights import Extent, is_bad, normalise, sample_grid
 from calf_gpu.landscape import Landscape
-from calf_gpu.palette import encode
+from calf_gpu.palette import HIGHLIGHT_BIT, MODE_COLORS, encode
 from calf_gpu.qgrid import QGrid
 from calf_gpu.trails import TrailRing
 
@@ -38,13 +38,15 @@ class SwarmView:
     extent
         (x0, x1, y0, y1) of the plane shown.
     n
-        Number of agents N; index 0 is the highlighted one.
+        Number of agents N; index 0 is the one that can be highlighted.
     trail_length
         Steps that a trail reaches back.
     shape
         ``sphere`` or ``cone`` (with a heading).
     colors
         (K, 3) sRGB in [0, 1] by height; default viridis.
+    mode_colors
+        (K, 3) sRGB in [0, 1] by mode, K ≤ 16; later modes have the last colour.
     height_scale
         Height of the highest point, in plane units.
     agent_radius
@@ -80,6 +82,7 @@ class SwarmView:
         *,
         shape: str = "sphere",
         colors: ArrayLike = DEFAULT_COLORS,
+        mode_colors: ArrayLike = MODE_COLORS,
         height_scale: float = 2.0,
         agent_radius: float = 0.085,
         resolution: int = 101,
@@ -92,11 +95,28 @@ class SwarmView:
         window = base.win
         check_context(window.get_gsg(), n * (trail_length + 1))
         self.grid = QGrid(extent)
-        self.landscape = Landscape(self.grid, resolution, lookup_texture(colors), cpu_heights)
+        self.landscape = Landscape(self.grid, resolution, lookup_texture(colors), cpu_heights=cpu_heights)
         self.trails = TrailRing(
-            self.grid, n, trail_length, trail_style, trail_width, trail_decimation, upload, window
+            self.grid,
+            n,
+            trail_length,
+            style=trail_style,
+            width_px=trail_width,
+            decimation=trail_decimation,
+            mode_colors=mode_colors,
+            upload=upload,
+            window=window,
         )
-        self.agents = Agents(self.grid, n, shape, agent_radius, cpu_heights, upload, window)
+        self.agents = Agents(
+            self.grid,
+            n,
+            shape,
+            agent_radius,
+            cpu_heights=cpu_heights,
+            mode_colors=mode_colors,
+            upload=upload,
+            window=window,
+        )
         self._cpu_heights = cpu_heights
         self._points = self.landscape.points if cpu_heights else None
         self._range: tuple[float, float] | None = None
@@ -121,14 +141,17 @@ class SwarmView:
             (lo, hi) of q² that maps to heights [0, 1]; default the smallest and largest q² of usable values.
         """
         q = np.asarray(q, np.float32)
-        lo, hi = value_range or _square_range(q)
+        value_range = value_range or _square_range(q)
         changed = self.grid.set(q, version)
-        if (lo, hi) != self._range:
-            changed = True
-            self._range = lo, hi
-            self.grid.set_range(lo, hi)
-            self.landscape.set_contour_step(contour_step(lo, hi))
-        if changed and self._points is not None:
+        if changed or value_range != self._range:
+            self._range = value_range
+            self.grid.set_range(*value_range)
+            self.follow_critic()
+
+    def follow_critic(self) -> None:
+        """Bring what hangs on :attr:`grid` up to date after its values or its range were set there."""
+        self.landscape.set_contour_step(contour_step(*self.grid.range))
+        if self._points is not None:
             self.landscape.set_heights(self._heights(self._points))
 
     def update(
@@ -138,6 +161,8 @@ class SwarmView:
         modes: ArrayLike | None = None,
         respawned: ArrayLike | None = None,
         heights: ArrayLike | None = None,
+        *,
+        highlighted: bool = True,
     ) -> None:
         """Show one step of the swarm: agents move there and trails grow by a point.
 
@@ -148,11 +173,13 @@ class SwarmView:
         headings
             (N,) radians from the first axis to the second, for cones.
         modes
-            (N,) who chose the actions (0 td3, 1 relax, 2 nominal); default 0.
+            (N,) who chose the actions: numbers from 0 on, each with its colour; default 0.
         respawned
             (N,) true where an episode starts: the trail breaks.
         heights
             (N,) in [0, 1], taken with `cpu_heights`; default computed here.
+        highlighted
+            Whether agent 0 is highlighted: yellow and larger.
         """
         points = np.asarray(points)
         records = np.zeros((len(points), 4), np.float32)
@@ -161,7 +188,8 @@ class SwarmView:
             records[:, 2] = headings
         records[:, 3] = encode(np.zeros(len(points), np.int64) if modes is None else np.asarray(modes))
         self.trails.push(points, records[:, 3], respawned)
-        records[0, 3] = encode(records[:1, 3].astype(np.int64), True)[0]
+        if highlighted:
+            records[0, 3] += HIGHLIGHT_BIT
         if self._cpu_heights and heights is None:
             heights = self._heights(records[:, :2])
         self.agents.update(records, None if heights is None else np.asarray(heights, np.float32))
@@ -176,9 +204,7 @@ class SwarmView:
         self._surface.set_sz(max(scale, 1e-3))  # a flat transform could not be inverted
 
     def close(self) -> None:
-        """Remove the view from the scene and release its buffers."""
-        self.trails.close()
-        self.agents.records.close()
+        """Remove the view from the scene; its buffers go with the last reference to it."""
         self.root.remove_node()
 
     def _axes(self) -> NodePath:

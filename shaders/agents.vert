@@ -5,7 +5,7 @@
 
 #include "include/height.glsl"
 #include "include/lighting.glsl"
-#include "include/palette.glsl"
+#include "include/modes.glsl"
 
 uniform mat4 p3d_ModelViewMatrix;
 uniform mat4 p3d_ProjectionMatrix;

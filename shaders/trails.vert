@@ -3,7 +3,7 @@
 // the last vertex of each segment (it sets the flat values) is the newer one. There are no vertex attributes.
 
 #include "include/height.glsl"
-#include "include/palette.glsl"
+#include "include/modes.glsl"
 #include "include/trail_records.glsl"
 
 uniform mat4 p3d_ModelViewProjectionMatrix;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +17,7 @@ void main() {
 """
 
 
-def expand_text(text: str, defines: Mapping[str, int]) -> str:
+def expand_text(text: str) -> str:
     """Expand a source that is no file, with the includes of the shader folder."""
     from calf_gpu.programs import shaders_dir
     from calf_gpu.shader_source import expand
@@ -26,7 +25,7 @@ def expand_text(text: str, defines: Mapping[str, int]) -> str:
     with TemporaryDirectory() as folder:
         (Path(folder) / "main.frag").write_text(text)
         (Path(folder) / "include").symlink_to(shaders_dir() / "include")
-        return expand("main.frag", Path(folder), defines).text
+        return expand("main.frag", Path(folder)).text
 
 
 class FloatScreen:
@@ -63,11 +62,11 @@ class FloatScreen:
     def window(self) -> Any:
         return self.offscreen.buffer
 
-    def use(self, fragment: str, defines: Mapping[str, int] | None = None, **inputs: Any) -> None:
+    def use(self, fragment: str, **inputs: Any) -> None:
         """Run a fragment program; ``gl_FragCoord.xy`` minus a half is the (column, row) of the result."""
         from panda3d.core import Shader
 
-        self.screen.set_shader(Shader.make(Shader.SL_GLSL, VERTEX, expand_text(fragment, defines or {})))
+        self.screen.set_shader(Shader.make(Shader.SL_GLSL, VERTEX, expand_text(fragment)))
         self.screen.set_shader_inputs(**inputs)
 
     def read(self) -> np.ndarray:

@@ -7,12 +7,7 @@ uniform int trail_slots;        // steps in the ring
 uniform int trail_points;       // points drawn of each trail
 uniform ivec3 trail_thinning;   // stride; coarse stride as a multiple of it; coarse strides that the fine part spans
 uniform ivec2 trail_head;       // slot of the newest step, steps from it back to the newest coarse multiple before it
-
-#ifdef RECORDS_IN_2D
-uniform sampler2D trail_records;
-#else
 uniform samplerBuffer trail_records;
-#endif
 
 // Steps between the head and the next point.
 int first_steps() {
@@ -38,11 +33,7 @@ vec4 trail_record(int agent, int age) {
     if (age >= trail_slots) return vec4(0.0, 0.0, -1.0, 0.0);
     int slot = trail_head.x - age;
     slot += slot < 0 ? trail_slots : 0;
-#ifdef RECORDS_IN_2D
-    return texelFetch(trail_records, ivec2(agent, slot), 0);
-#else
     return texelFetch(trail_records, slot * trail_rows + agent);
-#endif
 }
 
 // Whether the agent's episode goes back as far as the next older point. Empty slots and respawns fail this.

@@ -140,16 +140,18 @@ def trails_lines(stage: Stage) -> None:
 
 
 @scene("compare")
-def trails_drawn_into_a_texture(stage: Stage) -> None:
-    """Records written by drawing them, as where raw OpenGL cannot be had; wrapped, ribbons."""
-    view = surface(stage, bowl(), n=4, trail_length=50, trail_decimation=1, upload="fbo")
+def trails_uploaded_whole(stage: Stage) -> None:
+    """Records uploaded as a whole, as where raw OpenGL cannot be had; wrapped, ribbons."""
+    view = surface(stage, bowl(), n=4, trail_length=50, trail_decimation=1, upload="whole")
     walk(stage, view, 120, episodes=(999, 45, 999, 999))
 
 
 @scene("compare")
-def trail_lines_drawn_into_a_texture(stage: Stage) -> None:
+def trail_lines_uploaded_whole(stage: Stage) -> None:
     """The same records as lines."""
-    view = surface(stage, bowl(), n=4, trail_length=50, trail_style="line", trail_decimation=1, upload="fbo")
+    view = surface(
+        stage, bowl(), n=4, trail_length=50, trail_style="line", trail_decimation=1, upload="whole"
+    )
     walk(stage, view, 120, episodes=(999, 45, 999, 999))
 
 

@@ -7,7 +7,7 @@ from calf_gpu.agents import Agents
 from calf_gpu.colormap import lookup_texture
 from calf_gpu.heights import normalise, sample_grid
 from calf_gpu.landscape import Landscape
-from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS
+from calf_gpu.palette import HIGHLIGHT_BIT, HIGHLIGHT_COLOR, MODE_COLORS
 from calf_gpu.qgrid import QGrid
 from offscreen import look_down, plane_points
 
@@ -47,7 +47,7 @@ def scene(offscreen):
 
 
 @pytest.mark.parametrize("shape", ["sphere", "cone"])
-@pytest.mark.parametrize("code", [0, 1, 2, 4, 6])
+@pytest.mark.parametrize("code", [0, 1, 2, HIGHLIGHT_BIT, HIGHLIGHT_BIT + 2])
 def test_colour_is_that_of_the_mode_and_yellow_for_the_training_agent(scene, shape, code):
     target, _ = scene([record(code=code)], shape)
     picture = target.render()
@@ -55,7 +55,7 @@ def test_colour_is_that_of_the_mode_and_yellow_for_the_training_agent(scene, sha
     candidates = np.array([*MODE_COLORS, HIGHLIGHT_COLOR])
     hue = seen.mean(axis=0) / np.linalg.norm(seen.mean(axis=0))
     likeness = (candidates / np.linalg.norm(candidates, axis=1, keepdims=True)) @ hue
-    assert likeness.argmax() == (3 if code >= 4 else code)
+    assert likeness.argmax() == (3 if code >= HIGHLIGHT_BIT else code)
     assert likeness.max() > 0.99
 
 
@@ -79,7 +79,7 @@ def test_rim_is_anti_aliased(scene):
 
 def test_training_agent_is_larger(scene):
     plain = bodies(scene([record(code=0)])[0].render()).sum()
-    training = bodies(scene([record(code=4)])[0].render()).sum()
+    training = bodies(scene([record(code=HIGHLIGHT_BIT)])[0].render()).sum()
     assert training / plain == pytest.approx(1.4**2, rel=0.05)
 
 

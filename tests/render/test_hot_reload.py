@@ -165,6 +165,22 @@ def test_a_new_uniform_starts_at_zero_and_may_be_removed_again(stage, folder, ki
     np.testing.assert_array_equal(stage.picture(), before)
 
 
+def test_a_new_array_of_uniforms_is_named_until_python_sets_it(stage, folder):
+    before = stage.picture()
+    path = folder / "landscape.frag"
+    text = path.read_text()
+    line = text[: text.index("void main")].count("\n") + 1
+    path.write_text(text.replace("void main", "uniform vec3 fresh[4];\nvoid main"))
+    end_of_main(path, f"{output_name(folder, 'landscape.frag')}.rgb += fresh[2];")
+    stage.reload()
+    message = f"landscape.frag:{line}: uniform vec3[4] fresh has no value; set it from Python first"
+    assert stage.reloader.errors == [message]
+    np.testing.assert_array_equal(stage.picture(), before)
+    path.write_text(text)
+    stage.reload()
+    assert stage.reloader.errors == []
+
+
 def test_a_variant_that_is_not_shown_is_checked_before_a_key_shows_it(stage, folder):
     stage.view.landscape.show_overlay(True)
     overlay = stage.picture()

@@ -14,8 +14,16 @@ from panda3d.core import (
     OmniBoundingVolume,
 )
 
+from calf_gpu.colormap import mode_color_array
 from calf_gpu.heights import normalise, sample_grid
-from calf_gpu.palette import BACKGROUND, HIGHLIGHT_COLOR, MODE_COLORS, code_colors
+from calf_gpu.palette import (
+    BACKGROUND,
+    BAD_COLOR,
+    HIGHLIGHT_COLOR,
+    MAX_MODES,
+    MODE_COLORS,
+    code_colors,
+)
 from calf_gpu.programs import ProgramSource, shaders_dir
 from calf_gpu.qgrid import QGrid
 from calf_gpu.shader_source import expand
@@ -24,7 +32,7 @@ EXTENT = (-3.5, 2.5, -1.0, 4.0)
 
 VERTEX = """#version 330
 #include "include/height.glsl"
-#include "include/palette.glsl"
+#include "include/modes.glsl"
 in vec4 p3d_Vertex;
 uniform int count;
 flat out vec4 result;
@@ -38,12 +46,12 @@ FRAGMENT = "#version 330\nflat in vec4 result;\nout vec4 color;\nvoid main() { c
 
 @pytest.fixture
 def evaluate(offscreen, tmp_path):
-    """``evaluate(grid, points, expression)``: what the expression gives in a vertex shader, (N, 4) float32."""
+    """``evaluate(grid, points, expression, **inputs)``: what it gives in a vertex shader, (N, 4) float32."""
     shutil.copytree(shaders_dir() / "include", tmp_path / "include")
     (tmp_path / "test.vert").write_text(VERTEX)
     (tmp_path / "test.frag").write_text(FRAGMENT)
 
-    def run(grid: QGrid, points: np.ndarray, expression: str) -> np.ndarray:
+    def run(grid: QGrid, points: np.ndarray, expression: str, **inputs) -> np.ndarray:
         target = offscreen(len(points), 1, floats=True)
         data = GeomVertexData("points", GeomVertexFormat.get_v3(), Geom.UH_static)
         writer = GeomVertexWriter(data, "vertex")
@@ -58,7 +66,7 @@ def evaluate(offscreen, tmp_path):
         path = target.scene.attach_new_node(node)
         vertex = expand("test.vert", tmp_path, {"RESULT": expression})
         path.set_shader(ProgramSource("test", vertex, expand("test.frag", tmp_path)).make())
-        path.set_shader_input("count", len(points))
+        path.set_shader_inputs(count=len(points), **inputs)
         grid.bind(path)
         path.node().set_bounds(OmniBoundingVolume())
         return target.render()[0]
@@ -123,14 +131,22 @@ def test_slope_of_a_linear_height_is_exact_inside_and_zero_far_outside(evaluate)
 
 
 def test_palette_is_the_one_of_numpy(evaluate):
-    codes = np.arange(8)
+    codes = np.arange(2 * MAX_MODES)
     where = np.stack([codes, codes * 0], axis=1)
-    result = evaluate(QGrid(EXTENT), where, "vec4(code_color(p3d_Vertex.x), 1)")[:, :3]
-    assert result == pytest.approx(code_colors(codes.astype(np.float32)), abs=1e-6)
-    modes = evaluate(QGrid(EXTENT), where, "vec4(mode_color(p3d_Vertex.x), 1)")[:, :3]
-    assert modes[[0, 1, 2, 4, 5, 6]] == pytest.approx(np.concatenate([MODE_COLORS, MODE_COLORS]), abs=1e-6)
-    assert evaluate(QGrid(EXTENT), where, "vec4(BACKGROUND, 1)")[0, :3] == pytest.approx(BACKGROUND, abs=1e-6)
-    assert result[4] == pytest.approx(HIGHLIGHT_COLOR, abs=1e-6)
+
+    def colors(expression: str, mode_colors) -> np.ndarray:
+        inputs = {"mode_colors": mode_color_array(mode_colors)}
+        return evaluate(QGrid(EXTENT), where, f"vec4({expression}, 1)", **inputs)[:, :3]
+
+    for given in (MODE_COLORS, np.random.default_rng(0).random((MAX_MODES, 3))):
+        by_code = colors("code_color(p3d_Vertex.x)", given)
+        assert by_code == pytest.approx(code_colors(codes.astype(np.float32), given), abs=1e-6)
+        assert by_code[: len(given)] == pytest.approx(given, abs=1e-6)
+        assert by_code[MAX_MODES:] == pytest.approx(np.tile(HIGHLIGHT_COLOR, (MAX_MODES, 1)), abs=1e-6)
+        by_mode = colors("mode_color(p3d_Vertex.x)", given)
+        assert by_mode == pytest.approx(np.tile(by_code[:MAX_MODES], (2, 1)), abs=1e-6)
+    assert colors("BACKGROUND", MODE_COLORS)[0] == pytest.approx(BACKGROUND, abs=1e-6)
+    assert colors("BAD_COLOR", MODE_COLORS)[0] == pytest.approx(BAD_COLOR, abs=1e-6)
 
 
 def test_grid_is_uploaded_only_when_its_version_changes(evaluate):

@@ -14,20 +14,14 @@ from offscreen import run_script
 ROWS, SLOTS = 5, 7
 
 FRAGMENT = """#version 330
-#ifdef IN_2D
-uniform sampler2D records;
-vec4 fetch(ivec2 cell, int rows) { return texelFetch(records, cell, 0); }
-#else
 uniform samplerBuffer records;
-vec4 fetch(ivec2 cell, int rows) { return texelFetch(records, cell.y * rows + cell.x); }
-#endif
 uniform ivec2 table;    // rows, slots
 uniform ivec2 newest;
 out vec4 color;
 void main() {
     ivec2 cell = ivec2(gl_FragCoord.xy);
     if (cell.x < table.x && cell.y < table.y)
-        color = fetch(cell, table.x);
+        color = texelFetch(records, cell.y * table.x + cell.x);
     else
         color = vec4(newest, 0, 0);
 }
@@ -44,10 +38,7 @@ class Reader:
         except ValueError:
             self.screen.close()
             raise
-        defines = {"IN_2D": 1} if self.table.upload == "fbo" else {}
-        self.screen.use(
-            FRAGMENT, defines, records=self.table.texture, newest=self.table.newest, table=(rows, slots)
-        )
+        self.screen.use(FRAGMENT, records=self.table.texture, newest=self.table.newest, table=(rows, slots))
 
     def read(self) -> np.ndarray:
         """(slots, rows, 4) as the shader sees it."""
@@ -62,7 +53,6 @@ class Reader:
         return self.screen.read()
 
     def close(self) -> None:
-        self.table.close()
         self.screen.close()
 
 
@@ -83,15 +73,15 @@ def records(rng, rows=ROWS):
     return rng.normal(size=(rows, 4)).astype(np.float32)
 
 
-ALL_UPLOADS = pytest.mark.parametrize("upload", ["partial", "fbo", "whole"])
+BOTH_UPLOADS = pytest.mark.parametrize("upload", ["partial", "whole"])
 
 
-@ALL_UPLOADS
+@BOTH_UPLOADS
 def test_starts_with_zeros(reader, upload):
     assert not reader(upload).read().any()
 
 
-@ALL_UPLOADS
+@BOTH_UPLOADS
 @pytest.mark.parametrize("seed", range(3))
 def test_random_writes_and_sizes_match_a_plain_array(reader, upload, seed):
     rng = np.random.default_rng(seed)
@@ -114,7 +104,7 @@ def test_random_writes_and_sizes_match_a_plain_array(reader, upload, seed):
         np.testing.assert_array_equal(shown.table.records, expected)
 
 
-@ALL_UPLOADS
+@BOTH_UPLOADS
 def test_later_write_to_a_slot_wins(reader, upload):
     rng = np.random.default_rng(1)
     shown = reader(upload)
@@ -125,7 +115,7 @@ def test_later_write_to_a_slot_wins(reader, upload):
     np.testing.assert_array_equal(shown.read()[3], last)
 
 
-@ALL_UPLOADS
+@BOTH_UPLOADS
 def test_writes_while_hidden_show_up_later(reader, upload):
     rng = np.random.default_rng(2)
     shown = reader(upload)
@@ -138,7 +128,7 @@ def test_writes_while_hidden_show_up_later(reader, upload):
     np.testing.assert_array_equal(shown.read(), values)
 
 
-@ALL_UPLOADS
+@BOTH_UPLOADS
 def test_slot_and_stamp_of_the_newest_write_reach_the_shader(reader, upload):
     shown = reader(upload)
     for stamp in (5, 6, 11):
@@ -188,7 +178,7 @@ def test_viewport_follows_the_size_of_the_window(offscreen):
     assert tuple(uploads.viewport[0]) == (64, 20)
 
 
-@pytest.mark.parametrize("upload", ["partial", "whole"])
+@BOTH_UPLOADS
 def test_memory_is_the_table_once_here_and_once_on_the_gpu(reader, upload):
     table = reader(upload).table
     assert table.records.nbytes == 16 * ROWS * SLOTS
@@ -245,10 +235,11 @@ def test_auto_takes_partial_and_says_so_in_one_line(reader, caplog):
     ]
 
 
-@pytest.mark.parametrize(("slots", "expected"), [(SLOTS, "fbo"), (1, "whole")])
-def test_auto_without_raw_opengl(reader, monkeypatch, slots, expected):
+def test_auto_without_raw_opengl_uploads_whole_and_says_why(reader, monkeypatch, caplog):
     monkeypatch.setattr(raw_gl, "unavailable_reason", lambda: "no OpenGL library")
-    assert reader("auto", slots=slots).table.upload == expected
+    with caplog.at_level("INFO", "calf_gpu"):
+        assert reader("auto").table.upload == "whole"
+    assert "upload whole (no OpenGL library)" in caplog.text
 
 
 def test_forced_way_that_is_impossible_is_refused_in_one_line(reader, monkeypatch):
@@ -259,7 +250,7 @@ def test_forced_way_that_is_impossible_is_refused_in_one_line(reader, monkeypatc
 
 
 def test_bad_arguments_are_refused_in_one_line(reader):
-    with pytest.raises(ValueError, match="upload must be one of auto, partial, fbo, whole, got 'fast'"):
+    with pytest.raises(ValueError, match="upload must be one of auto, partial, whole, got 'fast'"):
         reader("fast")
     with pytest.raises(ValueError, match="at least 1"):
         reader(rows=0)
@@ -275,7 +266,7 @@ def test_bad_arguments_are_refused_in_one_line(reader):
     assert (shown.read()[0] == 1).all()
 
 
-def test_all_ways_in_a_core_profile():
+def test_both_ways_in_a_core_profile():
     result = run_script(
         """
         import sys; sys.path.insert(0, "tests/render")
@@ -283,7 +274,7 @@ def test_all_ways_in_a_core_profile():
         from direct.showbase.ShowBase import ShowBase
         from test_record_buffer import Reader
         base = ShowBase()
-        for upload in ("partial", "fbo", "whole"):
+        for upload in ("partial", "whole"):
             shown = Reader(base, upload)
             expected = np.zeros(shown.table.records.shape, np.float32)
             for step in range(10):

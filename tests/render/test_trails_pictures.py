@@ -131,7 +131,7 @@ def test_no_seam_wherever_the_ring_wraps(canvas, style):
 @ALL_STYLES
 def test_all_uploads_give_the_same_pixels(canvas, style):
     rng = np.random.default_rng(5)
-    rings = [canvas(3, 10, style=style, upload=upload) for upload in ("partial", "fbo", "whole")]
+    rings = [canvas(3, 10, style=style, upload=upload) for upload in ("partial", "whole")]
     for step in range(25):
         agents = rings[0].ring.agents
         points, codes = circle(step, agents, 30), rng.integers(0, 3, agents)
@@ -142,7 +142,6 @@ def test_all_uploads_give_the_same_pixels(canvas, style):
                 shown.ring.resize(5)
         pictures = [shown.picture() for shown in rings]
         np.testing.assert_array_equal(pictures[1], pictures[0])
-        np.testing.assert_array_equal(pictures[2], pictures[0])
     assert pictures[0].max() > 0.5
 
 
@@ -290,7 +289,7 @@ COMPILE = """
     from direct.showbase.ShowBase import ShowBase
     from calf_gpu.programs import PROGRAMS, compile_errors, program_source
     base = ShowBase()
-    sources = [program_source(n, d) for n in ("trails", "slab") for d in PROGRAMS[n].variants()]
+    sources = [program_source("trails", defines) for defines in PROGRAMS["trails"].variants()]
     print(len(sources), "errors", compile_errors(base.win, sources))
 """
 
@@ -298,7 +297,7 @@ COMPILE = """
 @pytest.mark.parametrize("profile", ["default", "core"])
 def test_every_variant_compiles(profile):
     result = run_script(COMPILE, profile)
-    assert "5 errors {}" in result.stdout, result.stdout + result.stderr
+    assert "2 errors {}" in result.stdout, result.stdout + result.stderr
 
 
 def test_core_profile_draws_the_same_pixels(canvas, tmp_path):
@@ -321,5 +320,5 @@ def test_core_profile_draws_the_same_pixels(canvas, tmp_path):
 
 def spirals(shown: Canvas) -> np.ndarray:
     for step in range(40):
-        shown.ring.push(circle(step, 3, 50) * (1 - step / 60), [0, 1, 6])
+        shown.ring.push(circle(step, 3, 50) * (1 - step / 60), encode(np.arange(3), np.arange(3) == 2))
     return shown.picture()

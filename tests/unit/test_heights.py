@@ -63,5 +63,10 @@ def test_empty_range_is_flat():
 def test_codes_carry_mode_and_highlight():
     codes = encode(np.array([0, 1, 2, 2]), np.array([False, False, False, True]))
     assert codes.dtype == np.float32
-    assert codes.tolist() == [0, 1, 2, 6]
+    assert codes.tolist() == [0, 1, 2, 18]
     assert code_colors(codes) == pytest.approx(np.array([*MODE_COLORS, HIGHLIGHT_COLOR]))
+
+
+def test_a_mode_without_a_colour_has_the_last_one_and_is_never_taken_for_a_highlight():
+    codes = encode(np.array([1, 2, 15, 16, 99]))
+    assert code_colors(codes, [[1, 0, 0], [0, 1, 0]]) == pytest.approx(np.tile([0, 1, 0], (5, 1)))
