@@ -119,33 +119,32 @@ class SwarmView:
         )
         self._cpu_heights = cpu_heights
         self._points = self.landscape.points if cpu_heights else None
-        self._range: tuple[float, float] | None = None
+        self.landscape.set_contour_step(contour_step(*self.grid.range))
         self.root = base.render.attach_new_node("swarm_view")
         self._surface = self._axes().attach_new_node("surface")
         for part in (self.landscape, self.trails, self.agents):
             part.root.reparent_to(self._surface)
         self.set_height_scale(height_scale)
 
-    def show_critic(
-        self, q: NDArray[np.floating], version: int, value_range: tuple[float, float] | None = None
-    ) -> None:
-        """Show a critic.
+    def show_critic(self, q: ArrayLike, version: int, value_range: tuple[float, float] | None = None) -> None:
+        """Show a critic; costs nothing if neither version nor range have changed.
 
         Parameters
         ----------
         q
-            (G, G) critic values, rows along the second axis; uploaded only if `version` changed.
+            (rows, columns) critic values, at least 2 × 2, rows along the second axis; read only if `version` changed.
         version
             Number that changes whenever the values do.
         value_range
-            (lo, hi) of q² that maps to heights [0, 1]; default the smallest and largest q² of usable values.
+            (lo, hi) of q² that maps to heights [0, 1]; by default, with new values, the smallest and largest q² of
+            the usable ones.
         """
-        q = np.asarray(q, np.float32)
-        value_range = value_range or _square_range(q)
         changed = self.grid.set(q, version)
-        if changed or value_range != self._range:
-            self._range = value_range
-            self.grid.set_range(*value_range)
+        if changed and value_range is None:
+            value_range = _square_range(self.grid.values)
+        if value_range is not None and self.grid.set_range(*value_range):
+            changed = True
+        if changed:
             self.follow_critic()
 
     def follow_critic(self) -> None:

@@ -74,13 +74,13 @@ def evaluate(offscreen, tmp_path):
     return run
 
 
-def grids(size: int) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(size)
-    x, y = np.meshgrid(np.linspace(-2, 2, size), np.linspace(-2, 2, size))
-    spikes = np.zeros((size, size))
-    spikes[random.integers(0, size, 5), random.integers(0, size, 5)] = -50
+def grids(rows: int, columns: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(rows)
+    x, y = np.meshgrid(np.linspace(-2, 2, columns), np.linspace(-2, 2, rows))
+    spikes = np.zeros((rows, columns))
+    spikes[random.integers(0, rows, 5), random.integers(0, columns, 5)] = -50
     return {
-        "random": random.uniform(-50, 50, (size, size)),
+        "random": random.uniform(-50, 50, (rows, columns)),
         "smooth": -(x * x + x * y + 2 * y * y),
         "spiky": spikes,
     }
@@ -98,13 +98,13 @@ def points(count: int = 1500) -> np.ndarray:
     return np.concatenate([inside, outside, edges, corners]).astype(np.float32)
 
 
-@pytest.mark.parametrize("size", [2, 21, 257])
+@pytest.mark.parametrize("shape", [(2, 2), (21, 21), (257, 257), (5, 17), (64, 2)])
 @pytest.mark.parametrize("kind", ["random", "smooth", "spiky"])
-def test_heights_of_the_vertex_shader_are_those_of_numpy(evaluate, size, kind):
-    q = grids(size)[kind].astype(np.float32)
+def test_heights_of_the_vertex_shader_are_those_of_numpy(evaluate, shape, kind):
+    q = grids(*shape)[kind].astype(np.float32)
     where = points()
     lo, hi = float((q * q).min()), 0.8 * float((q * q).max()) or 1.0  # some heights are clipped
-    grid = QGrid(EXTENT, 5)
+    grid = QGrid(EXTENT)
     grid.set(q, 1)
     grid.set_range(lo, hi)
     result = evaluate(grid, where, "vec4(sample_q(p3d_Vertex.xy), surface_height(p3d_Vertex.xy), 0, 1)")
@@ -114,7 +114,7 @@ def test_heights_of_the_vertex_shader_are_those_of_numpy(evaluate, size, kind):
 
 
 def test_empty_range_of_heights_is_flat_not_nan(evaluate):
-    grid = QGrid(EXTENT, 3)
+    grid = QGrid(EXTENT)
     grid.set(np.full((3, 3), -3.0, np.float32), 1)
     grid.set_range(2.0, 2.0)
     assert (evaluate(grid, points(), "vec4(surface_height(p3d_Vertex.xy))") == 0).all()
@@ -150,7 +150,7 @@ def test_palette_is_the_one_of_numpy(evaluate):
 
 
 def test_grid_is_uploaded_only_when_its_version_changes(evaluate):
-    grid = QGrid(EXTENT, 4)
+    grid = QGrid(EXTENT)
     start = grid.uploaded_bytes
     ones = np.ones((4, 4), np.float32)
     assert grid.set(ones, 1)
@@ -164,8 +164,18 @@ def test_grid_is_uploaded_only_when_its_version_changes(evaluate):
     assert evaluate(grid, where, "vec4(sample_q(p3d_Vertex.xy))") == pytest.approx(2.0)
 
 
+def test_grid_is_held_once_as_the_image_of_its_texture(base):
+    grid = QGrid(EXTENT)
+    for version, shape in enumerate([(2, 2), (3, 5), (3, 5), (9, 4)]):
+        q = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+        grid.set(q, version)
+        image = np.frombuffer(grid.texture.get_ram_image(), np.float32)
+        assert np.shares_memory(image, grid.values)
+        np.testing.assert_array_equal(image.reshape(shape), q)
+
+
 def test_grid_takes_any_size_and_copies_the_values(evaluate):
-    grid = QGrid(EXTENT, 4)
+    grid = QGrid(EXTENT)
     where = np.array([[-3.5, -1], [2.5, -1], [-3.5, 4], [2.5, 4]])
     for version, size in enumerate((2, 33, 3), 1):
         q = np.zeros((size, size), np.float32)
@@ -175,9 +185,9 @@ def test_grid_takes_any_size_and_copies_the_values(evaluate):
         assert evaluate(grid, where, "vec4(sample_q(p3d_Vertex.xy))")[:, 0].tolist() == [0, 5, 0, 0]
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (9,)])
-def test_grids_that_are_not_square_are_refused(base, shape):
-    with pytest.raises(ValueError, match="square array of at least 2 x 2"):
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (9,), (2, 2, 2)])
+def test_grids_without_cells_are_refused(base, shape):
+    with pytest.raises(ValueError, match="two-dimensional array of at least 2 x 2"):
         QGrid(EXTENT).set(np.zeros(shape, np.float32), 1)
 
 

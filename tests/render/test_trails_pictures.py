@@ -29,7 +29,7 @@ class Canvas:
         lens.set_near_far(-10, 10)
         self.offscreen.camera.node().set_lens(lens)
         self.offscreen.camera.set_hpr(0, -90, 0)
-        self.grid = QGrid(EXTENT, 2)
+        self.grid = QGrid(EXTENT)
         self.ring = TrailRing(self.grid, agents, length, window=self.offscreen.buffer, **options)
         self.ring.root.reparent_to(self.offscreen.scene)
 

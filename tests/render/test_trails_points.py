@@ -80,7 +80,7 @@ class Ring:
 
     def __init__(self, base, agents: int, length: int, grid=None, **options) -> None:
         self.screen = FloatScreen(base, 64, 16)
-        self.grid = grid or QGrid(EXTENT, 5)
+        self.grid = grid or QGrid(EXTENT)
         self.ring = TrailRing(self.grid, agents, length, window=self.screen.window, **options)
         self.model = TrailModel(agents, length)
         self.screen.use(POINTS)
@@ -214,7 +214,7 @@ def test_nothing_is_joined_before_the_first_and_second_step(ring):
 @pytest.mark.parametrize("size", [2, 5, 21])
 def test_every_point_lies_on_the_new_surface_after_a_critic_update(ring, size):
     rng = np.random.default_rng(size)
-    shown = ring(8, 40, grid=QGrid(EXTENT, size))
+    shown = ring(8, 40, grid=QGrid(EXTENT))
     for version in range(3):
         q = (10 * rng.normal(size=(size, size))).astype(np.float32)
         lo, hi = np.sort(rng.uniform(0, 100, 2))

@@ -37,7 +37,7 @@ lens.set_film_size(2, 2)
 lens.set_near_far(-10, 10)
 base.cam.node().set_lens(lens)
 base.cam.set_hpr(0, -90, 0)
-ring = TrailRing(QGrid((-1, 1, -1, 1), 2), 3, 40)
+ring = TrailRing(QGrid((-1, 1, -1, 1)), 3, 40)
 ring.root.reparent_to(base.render)
 assert ring.records.upload == "partial"
 for step in range(160):

@@ -84,6 +84,36 @@ def test_cpu_heights_draw_the_same_view(base, offscreen):
     assert np.abs(pictures[0] - pictures[1]).mean() <= 0.5
 
 
+@pytest.mark.parametrize("cpu", [False, True])
+def test_a_critic_is_only_taken_when_its_version_or_its_range_changed(base, cpu):
+    view = SwarmView(base, (-3, 3, -3, 3), 1, 5, cpu_heights=cpu)
+    grid, mesh = 4 * 5 * 9, 4 * 101 * 101 * cpu
+
+    def sent(*critic) -> tuple[int, int]:
+        before = view.grid.uploaded_bytes, view.landscape.uploaded_bytes
+        view.show_critic(*critic)
+        return view.grid.uploaded_bytes - before[0], view.landscape.uploaded_bytes - before[1]
+
+    q = np.random.default_rng(0).uniform(-3, -1, (5, 9))
+    assert sent(q, 1) == (grid, mesh)
+    shown = view.grid.range
+    assert shown == pytest.approx([(q**2).min(), (q**2).max()])
+    assert sent(q, 1) == sent(7 * q, 1) == (0, 0)
+    assert view.grid.range == shown
+    assert sent(q, 1, (0.1, 4.3)) == (0, mesh)
+    assert sent(q, 1, (0.1, 4.3)) == (0, 0)
+    assert sent(q, 2, (0.1, 4.3)) == (grid, mesh)
+    view.close()
+
+
+def test_level_sets_follow_a_range_that_is_the_one_before_the_first_critic(base):
+    view = SwarmView(base, (-3, 3, -3, 3), 1, 5)
+    view.show_critic(np.zeros((3, 3)), 1, view.grid.range)
+    step = view.landscape.root.get_shader_input("contour_step")
+    assert step.get_vector()[0] == pytest.approx(contour_step(*view.grid.range))
+    view.close()
+
+
 def test_agents_are_added_and_removed(base, offscreen):
     target = offscreen(64, 64)
     view = SwarmView(base, (-3, 3, -3, 3), 2, 20)
