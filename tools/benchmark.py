@@ -56,7 +56,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from calf_gpu.app.utils.machine import describe_machine  # noqa: E402
-
 from tools import benchmark_scale  # noqa: E402
 from tools.benchmark_data import BENCHMARK_SCHEMA, DataError, check_profile, load_json, summarize  # noqa: E402
 

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap  # noqa: E402 (needs the path above)
+from calf_gpu.qgrid import QGrid  # noqa: E402
 
 EXTENT = (-3.5, 3.5, -3.5, 3.5)
 TARGETS = {20: 5.0, 1000: 50.0}
@@ -65,7 +66,7 @@ def main() -> int:
     if min([*options.counts, options.rounds]) < 1 or options.grid_size < 2:
         parser.error("--counts and --rounds accept integers from 1, --grid-size from 2")
 
-    heatmap = CriticHeatmap(EXTENT)
+    heatmap = CriticHeatmap(QGrid(EXTENT))
     grid = -500.0 * np.random.default_rng(0).random((options.grid_size, options.grid_size), np.float32)
     heatmap.update(grid, 0)
     rows: list[dict[str, Any]] = [measure(heatmap, count, options.rounds) for count in options.counts]

@@ -32,12 +32,14 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import psutil  # noqa: E402
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig  # noqa: E402
 from calf_gpu.app.utils.machine import describe_machine, resident_megabytes  # noqa: E402
 
 if TYPE_CHECKING:
+    from calf_gpu.app.stream.frame import Frame
+    from calf_gpu.app.stream.header import Header
     from calf_gpu.app.systems import System
-    from calf_gpu.app.training.frame_state import FrameState
 
 SystemName = Literal["point_mass", "differential_drive"]
 
@@ -55,9 +57,11 @@ LEAST, MOST = 5, 200
 OUTPUT = ROOT / "ursina" / "llm" / "stage_4" / "measurements" / "scale.json"
 
 
-def nominal_frames(system: System, agents: int) -> Iterator[FrameState]:
-    """Yield frame states of a swarm under the nominal policy, on a made-up critic, for ever."""
-    from calf_gpu.app.training.frame_state import FrameState
+def nominal_frames(system: System, header: Header) -> Iterator[Frame]:
+    """Yield frames of a swarm under the nominal policy, on a made-up critic, for ever."""
+    from calf_gpu.app.stream.frame import Frame, Grid, Step
+
+    agents = header.agents - 1
 
     rng = np.random.default_rng(0)
     states, steps = system.sample_start(agents + 1, rng), rng.integers(0, 500, agents + 1)
@@ -73,29 +77,30 @@ def nominal_frames(system: System, agents: int) -> Iterator[FrameState]:
         modes = np.where(rng.random(agents + 1) < 0.02, rng.integers(0, 3, agents + 1), modes).astype(
             np.uint8
         )
-        shown = states.astype(np.float32)
-        first = shown[0], int(modes[0]), bool(ended[0])
-        yield FrameState(step, q, 0, shown[1:], modes[1:], ended[1:], *first, _stats(step))
+        numbers = np.full(len(header.numbers), float(step))  # so that the HUD has something to write
+        numbers[header.index("controller")] = 0.0
+        numbers[header.index("episode")] = 0.0
+        yield Frame(step, Step(states.astype(np.float32), modes, ended), numbers, Grid(0, q))
         step += 1
 
 
 def measure_drawing(agents: int, length: int, system_name: SystemName) -> dict[str, Any]:
     """Fill the trails, then draw frames; return frame times, Python times and bytes a frame."""
     from calf_gpu.app.systems import SYSTEMS
-    from calf_gpu.app.training.visualizer import TrainingVisualizer
+    from calf_gpu.app.training.description import describe
     from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
     from calf_gpu.app.visuals.camera_controls import FlyCamera
     from calf_gpu.app.visuals.hud import Hud
+    from calf_gpu.app.visuals.visualizer import TrainingVisualizer
     from calf_gpu.app.visuals.window import Window
-
     from calf_gpu.counters import FrameCounters
 
     window = Window(SIZE, offscreen=True, vsync=False)
     camera = FlyCamera(window)
-    config = VisualizationConfig(system=system_name, n_agents=agents, trail_length=length, heights="gpu")
-    system = SYSTEMS[system_name]
-    shown = TrainingVisualizer(config, system, PerformanceProfiler(warmup=0), Hud(window.size))
-    frames = nominal_frames(system, agents)
+    config = VisualizationConfig.of(system=system_name, n_agents=agents, trail_length=length, heights="gpu")
+    header = describe(config, None)
+    shown = TrainingVisualizer(config, header, PerformanceProfiler(warmup=0), Hud(window.size), header.agents)
+    frames = nominal_frames(SYSTEMS[system_name], header)
     for _ in range(length):
         shown.show(next(frames))
     camera.update(0.01)
@@ -128,19 +133,20 @@ def measure_drawing(agents: int, length: int, system_name: SystemName) -> dict[s
 def measure_simulation(agents: int, threads: int, system_name: SystemName) -> dict[str, Any]:
     """Step the swarm under CALF; return times and rate, without training steps in between."""
     import torch
-    from calf_gpu.app.training.simulation import Simulation
 
-    simulation = Simulation(VisualizationConfig(system=system_name, n_agents=agents))
+    from calf_gpu.app.training.publication import Publication
+
+    publication = Publication(VisualizationConfig.of(system=system_name, n_agents=agents))
     torch.set_num_threads(threads)
     times: list[float] = []
 
     def step() -> None:
         start = perf_counter()
-        simulation.swarm_step()
+        publication.swarm_step()
         times.append(1e3 * (perf_counter() - start))
 
     for _ in range(3):
-        simulation.swarm_step()
+        publication.swarm_step()
     _repeat(step)
     middle = float(np.median(times))
     return {
@@ -290,16 +296,6 @@ def _print_table(summary: dict[str, dict[str, dict[str, float]]]) -> None:
         for agents, cell in cells.items():
             figures = "  ".join(f"{name} {value:.4g}" for name, value in cell.items())
             print(f"{part:8} {agents:>7}  {figures}")
-
-
-def _stats(step: int) -> Any:
-    """Statistics that change, so that the HUD has something to write."""
-    from calf_gpu.app.training.frame_state import TrainingStats
-
-    values: dict[str, Any] = dict.fromkeys(TrainingStats.__dataclass_fields__, 1.0)
-    values |= {"episode": 0, "total_steps": step, "episode_length": step, "buffer_size": step}
-    values |= {"kappa_coefficients": (0.01, 1000.0), "phase": "training", "swarm_policy": "nominal"}
-    return TrainingStats(**values)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from calf_gpu.app.config.calf import CalfOptions
 from calf_gpu.app.config.learn import LearnOptions
 from calf_gpu.app.config.options import UsageError, parse_options
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-
 from tools.frame_metrics import FrameError
 from tools.frame_recording import save_recording
 

@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT)]
 
 from tools.benchmark_data import REFERENCE, DataError, Measurements, load_benchmark  # noqa: E402
 from tools.report_charts import draw_breakdown, draw_frame_times, draw_growth  # noqa: E402
-from tools.report_documents import baseline_document, report_document  # noqa: E402
+from tools.report_documents import documents  # noqa: E402
 from tools.report_scale import load_scale  # noqa: E402
 from tools.report_targets import AGENTS  # noqa: E402
 
@@ -87,13 +87,10 @@ def write_report(
         draw_growth(scale["summary"], charts / "scale.png")
 
     origin = [(path.name, benchmark["options"]) for path, benchmark in zip(files, benchmarks, strict=True)]
-    documents = {
-        "01_BASELINE_METRICS.md": baseline_document(measured, machine, origin),
-        "performance_report.md": report_document(measured, machine, origin, reasons, scale),
-    }
-    for name, text in documents.items():
+    texts = documents(measured, machine, origin, reasons, scale)
+    for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")
-    return [out / name for name in documents]
+    return [out / name for name in texts]
 
 
 def _with_context(machine: Mapping[str, Any], benchmarks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.codec import Message
 from calf_gpu.app.stream.frame import Frame
-
 from tools.frame_recording import RecordedSource, load_recording
 from tools.frame_runs import read_options
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,29 +70,6 @@ def judge_scale(summary: Summary) -> list[Verdict]:
             )
         )
     return [*verdicts, _uploads(drawn)]
-
-
-def scale_section(content: Mapping[str, Any], table: Callable[..., str]) -> list[str]:
-    """Return the paragraphs of the report; `table` makes Markdown of a header and rows."""
-    summary, options = content["summary"], content["options"]
-    counts = sorted({int(agents) for cells in summary.values() for agents in cells})
-    rows = []
-    for agents in counts:
-        cells = {part: _figures(summary.get(part, {}), agents) for part in summary}
-        rows.append([f"{agents:,}", *(number(cells.get(part, {}).get(name)) for _, part, name in COLUMNS)])
-    renderers = sorted({run["gl_renderer"] for run in content["runs"] if "gl_renderer" in run})
-    return [
-        "## Growth with the number of agents",
-        f"Heights on the GPU, the HUD shown, trails of 600 steps (where half of the memory has room for them), "
-        f"{options['system']}, 1280x720, offscreen, on {' and '.join(renderers)}. Drawn is a swarm that moves while "
-        f"nothing trains; simulated, in a process of its own, is a swarm under CALF with actor and critic and "
-        f"{options['threads']} torch thread. The first state is that of the whole program, training in a process of "
-        "its own: from its start to the first picture in a file. "
-        f"Medians of {options['rounds']} alternating rounds, from "
-        "`measurements/scale.json`, written by `python tools/benchmark.py --scale`.",
-        "![Frame, Python and swarm step times and memory over the number of agents](charts/scale.png)",
-        table(["agents", *(title for title, _, _ in COLUMNS)], rows),
-    ]
 
 
 def _figures(cells: Mapping[str, Mapping[str, float]], agents: int) -> dict[str, float]:

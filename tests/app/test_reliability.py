@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.training.checkpoint import PATTERN, load_checkpoint, newest_checkpoint
-from calf_gpu.app.training.run_lock import RunLock
+from calf_gpu.app.training.run_files import RunFiles
 from calf_gpu.app.training.simulation import Simulation
 
 from offscreen import ONE_THREAD, ROOT, run_script
@@ -127,9 +127,9 @@ def test_a_file_in_place_of_the_run_folder(tmp_path, args):
 
 
 def test_a_folder_in_use_is_refused_and_left_alone(tmp_path):
-    lock = RunLock(tmp_path)
+    held = RunFiles(tmp_path, resume=False)
     done = run(tmp_path, "--no-render", "--run-dir", ".")
-    lock.release()
+    held.close()
     assert_one_line(done, 1, "in use by another program")
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 

@@ -10,6 +10,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import threading
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -28,7 +29,6 @@ from calf_gpu.app.training.checkpoint import (
     save_checkpoint,
 )
 from calf_gpu.app.training.run_files import KEPT_CHECKPOINTS, RunFiles
-from calf_gpu.app.training.run_lock import RunLock
 from calf_gpu.app.training.simulation import Simulation
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -293,8 +293,8 @@ HOLDER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from calf_gpu.app.training.run_lock import RunLock
-lock = RunLock(Path(sys.argv[2]))
+from calf_gpu.app.training.run_files import RunFiles
+files = RunFiles(Path(sys.argv[2]), resume=False)
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -305,10 +305,41 @@ def test_a_dead_program_keeps_no_folder(tmp_path):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         with pytest.raises(ValueError, match="in use by another program"):
-            RunLock(tmp_path)
+            RunFiles(tmp_path, resume=False)
         process.kill()
         process.wait(10)
-    RunLock(tmp_path).release()
+    RunFiles(tmp_path, resume=False).close()
+
+
+def test_a_run_may_be_closed_by_another_thread(tmp_path):
+    files = RunFiles(tmp_path, resume=False)
+    closing = threading.Thread(target=files.close)
+    closing.start()
+    closing.join()
+    RunFiles(tmp_path, resume=False).close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_a_folder_or_a_link_in_place_of_the_lock_is_refused_and_left_alone(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(OSError, match=r"^run_dir .* cannot be written: "):
+        RunFiles(tmp_path, resume=False)
+    (tmp_path / ".lock").rmdir()
+    mine = tmp_path / "mine"
+    mine.write_text("kept")
+    (tmp_path / ".lock").symlink_to(mine)
+    with pytest.raises(OSError, match=r"^run_dir .* cannot be written: "):
+        RunFiles(tmp_path, resume=False)
+    assert mine.read_text() == "kept"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_in_place_of_the_lock_blocks_nobody(tmp_path):
+    os.mkfifo(tmp_path / ".lock")
+    opening = threading.Thread(target=lambda: RunFiles(tmp_path, resume=False).close(), daemon=True)
+    opening.start()
+    opening.join(20)
+    assert not opening.is_alive()
 
 
 def test_a_checkpoint_that_cannot_be_used_lets_go_of_the_folder(tmp_path):

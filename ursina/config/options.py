@@ -14,6 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    StructConstructorSpec,
+    StructFieldSpec,
+    StructTypeInfo,
+)
+
 from calf_gpu.app.config.config_file import (
     SHORTHANDS,
     SourceOptions,
@@ -23,14 +32,6 @@ from calf_gpu.app.config.config_file import (
 )
 from calf_gpu.app.config.fields import Choice, Room, Rule, Switch, docs, rules
 from calf_gpu.app.config.visualization_config import ROOMS, OptionError, VisualizationConfig
-from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes
-from tyro.constructors import (
-    ConstructorRegistry,
-    PrimitiveConstructorSpec,
-    StructConstructorSpec,
-    StructFieldSpec,
-    StructTypeInfo,
-)
 
 __all__ = ["UsageError", "parse_options", "read_config_file"]
 

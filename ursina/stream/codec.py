@@ -12,10 +12,11 @@ from typing import Any, get_origin
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
+
 from calf_gpu.app.stream.commands import Command
 from calf_gpu.app.stream.frame import MAX_STEPS, Frame, Status, Step
 from calf_gpu.app.stream.header import Header
-from numpy.typing import NDArray
 
 Message = Header | Frame | Status
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import BinaryIO
+from typing import IO
 
 from calf_gpu.app.stream.codec import MAX_BYTES, CodecError, Message, decode_command, encode
 from calf_gpu.app.stream.commands import Command, Ready
@@ -18,14 +18,14 @@ CHUNK = 1 << 20
 """Bytes that are asked for at once: a length that lies costs no memory."""
 
 
-def write_message(file: BinaryIO, data: bytes) -> None:
+def write_message(file: IO[bytes], data: bytes) -> None:
     """Write one message; raises OSError if the other side is gone."""
     file.write(len(data).to_bytes(4, "little"))
     file.write(data)
     file.flush()
 
 
-def read_message(file: BinaryIO) -> bytes | None:
+def read_message(file: IO[bytes]) -> bytes | None:
     """Return the next message, None at the end of the pipe.
 
     Raises
@@ -62,7 +62,7 @@ class Inlet:
         Set when there is something to take, or no more to come.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self.arrived = threading.Event()
         self._file = file
         self._messages: deque[bytes] = deque()
@@ -113,7 +113,7 @@ class Outlet:
         Pipes from and to the viewer.
     """
 
-    def __init__(self, commands: BinaryIO, messages: BinaryIO) -> None:
+    def __init__(self, commands: IO[bytes], messages: IO[bytes]) -> None:
         self._inlet = Inlet(commands)
         self._file = messages
         self._changed = threading.Condition()

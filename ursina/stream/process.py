@@ -9,14 +9,13 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
+import calf_gpu
 from calf_gpu.app.stream.codec import CodecError, Decoder, Message, encode
 from calf_gpu.app.stream.commands import Command, Ready, Restart, Stop
 from calf_gpu.app.stream.frame import Frame, Status, join, without_steps
 from calf_gpu.app.stream.pipe import Inlet, write_message
-
-import calf_gpu
 
 CLOSE_TIMEOUT_S = 15.0
 """Seconds the run has to save before it is ended."""
@@ -103,7 +102,7 @@ class ProcessSource:
             process_group=0 if os.name == "posix" else None,
         )
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._commands: BinaryIO = self._process.stdin
+        self._commands: IO[bytes] = self._process.stdin
         self._inlet = Inlet(self._process.stdout)
         self._decoder = Decoder()
         self._failure: str | None = None

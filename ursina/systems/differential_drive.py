@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+
 from calf_gpu.app.systems.base import Array, Flags, System, wrap_angle
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from calf_gpu.app.systems import System
 from gymnasium import spaces
 from numpy.typing import NDArray
+
+from calf_gpu.app.systems import System
 
 Observation = NDArray[np.float32]
 

@@ -17,9 +17,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from calf_gpu.app.config.calf import CalfOptions
 from calf_gpu.app.training.modes import Mode
-from numpy.typing import NDArray
 
 Critic = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """(N, d) states and (N, m) actions to (N,) values Q(s, a)."""

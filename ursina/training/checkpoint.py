@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from calf_gpu.app.utils.atomic_files import write_atomically
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+
+from calf_gpu.app.utils.atomic_files import write_atomically
 
 FORMAT = "calf-gpu checkpoint"
 VERSION = "2"

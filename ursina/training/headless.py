@@ -8,12 +8,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tqdm import tqdm
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.training.learner import DivergedError
 from calf_gpu.app.training.run import TrainingRun
 from calf_gpu.app.training.trainer import Trainer
 from calf_gpu.app.utils.streams import handle_ending
-from tqdm import tqdm
 
 
 def train(config: VisualizationConfig, run_dir: Path) -> Trainer:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+
 from calf_gpu.app.stream.frame import Grid
 from calf_gpu.app.systems import System
 from calf_gpu.app.training.learner import Learner
-from numpy.typing import NDArray
-
 from calf_gpu.heights import is_bad
 
 

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from calf_gpu.app.config.learn import LearnOptions
-from calf_gpu.app.systems import System
-from calf_gpu.app.systems.environment import SystemEnvironment
 from numpy.typing import NDArray
 from stable_baselines3 import TD3
 from stable_baselines3.common.buffers import NStepReplayBuffer
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
+
+from calf_gpu.app.config.learn import LearnOptions
+from calf_gpu.app.systems import System
+from calf_gpu.app.systems.environment import SystemEnvironment
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,6 @@ from enum import IntEnum
 from typing import Literal, get_args
 
 from calf_gpu.app.stream.header import Category, Controller
-
 from calf_gpu.palette import MODE_COLORS
 
 

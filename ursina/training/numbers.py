@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.header import Number
 from calf_gpu.app.training.modes import CATEGORIES, CONTROLLERS, POLICIES, Mode
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from calf_gpu.app.training.publication import Publication

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.commands import Command, Pause, SetAgents, SetController
 from calf_gpu.app.stream.frame import Frame, Grid, Status, Step
@@ -82,7 +83,7 @@ class Publication:
         self.header = describe(config, run_dir)
         self.run.begin(self._load_state_dict, self._state_dict)
         self._training_respawned = trainer.respawned
-        self._frame = self._published()
+        self._frame: Frame | None = self._published()
 
     @property
     def status(self) -> Status:

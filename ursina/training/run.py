@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.systems import find_system
 from calf_gpu.app.training.learner import DivergedError

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
+
 from calf_gpu.app.training.checkpoint import (
     PATTERN,
     CheckpointError,
@@ -19,7 +21,6 @@ from calf_gpu.app.training.checkpoint import (
     save_checkpoint,
 )
 from calf_gpu.app.training.learner import DivergedError
-from calf_gpu.app.training.run_lock import RunLock
 from calf_gpu.app.training.scalars import ScalarLog
 from calf_gpu.app.training.trainer import Trainer
 from calf_gpu.app.utils.atomic_files import write_atomically
@@ -66,7 +67,7 @@ class RunFiles:
             raise ValueError(f"run_dir {folder} is not a folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = RunLock(folder)
+            self._lock = lock_folder(folder)
         except OSError as error:
             raise OSError(f"run_dir {folder} cannot be written: {error.strerror}") from None
         newest = self._newest(folder) if resume else None
@@ -157,6 +158,25 @@ class RunFiles:
         finally:
             self._scalars = None
             self._lock.release()
+
+
+def lock_folder(folder: Path) -> FileLock:
+    """Keep other programs out of a folder, until the lock is released or this process ends, however it ends.
+
+    Raises
+    ------
+    ValueError
+        If another program, or this one, has it already.
+    OSError
+        If ``.lock`` cannot be opened, or is a link or a folder.
+    """
+    lock = FileLock(folder / ".lock", thread_local=False)  # whichever thread closes the run releases it
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        reason = f"run_dir {folder} is in use by another program; end it or choose another folder"
+        raise ValueError(reason) from None
+    return lock
 
 
 def reward_plot(returns: list[float]) -> bytes:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from calf_gpu.app.utils.atomic_files import cannot_write
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
+
+from calf_gpu.app.utils.atomic_files import cannot_write
 
 
 class ScalarLog:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from calf_gpu.app.config.calf import CalfOptions
 from calf_gpu.app.systems import System
 from calf_gpu.app.training.calf import Calf, Selection

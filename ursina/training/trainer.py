@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from calf_gpu.app.config.calf import CalfOptions
 from calf_gpu.app.config.learn import LearnOptions
 from calf_gpu.app.systems import System
@@ -15,7 +17,6 @@ from calf_gpu.app.training.calf import Calf
 from calf_gpu.app.training.checkpoint import check_fits
 from calf_gpu.app.training.learner import Array, DivergedError, Learner
 from calf_gpu.app.training.modes import Mode
-from numpy.typing import NDArray
 
 SUCCESS_WINDOW = 100
 """Finished episodes over which the success rate is taken."""

@@ -33,10 +33,11 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from calf_gpu.app.utils.atomic_files import write_atomically
 from calf_gpu.app.utils.frame_history import FrameHistory
 from calf_gpu.app.utils.machine import describe_machine, resident_megabytes
-from numpy.typing import NDArray
 
 SCHEMA_VERSION = 1
 WARMUP_FRAMES = 50

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from calf_gpu.app.stream.header import Goal, Header
-from calf_gpu.app.visuals.facing_text import Align, FacingText, Label, make_atlas
 from panda3d.core import LineSegs, NodePath, TransparencyAttrib
 
+from calf_gpu.app.stream.header import Goal, Header
+from calf_gpu.app.visuals.facing_text import Align, FacingText, Label, make_atlas
 from calf_gpu.counters import WORLD_ONLY
 
 Point = tuple[float, float, float]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from calf_gpu.app.config.view import ViewOptions
-from calf_gpu.app.visuals.scene import PlaneStep
 from numpy.typing import NDArray
 from panda3d.core import NodePath
 
+from calf_gpu.app.config.view import ViewOptions
+from calf_gpu.app.visuals.scene import PlaneStep
 from calf_gpu.qgrid import QGrid
 from calf_gpu.trails import TrailRing
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from calf_gpu.app.visuals.keys import COMMANDS, Do
-from calf_gpu.app.visuals.window import Window
 from panda3d.core import LPoint3f, LVector3f, NodePath
 from ursina import camera, held_keys
+
+from calf_gpu.app.visuals.keys import COMMANDS, Do
+from calf_gpu.app.visuals.window import Window
 
 HOME = LPoint3f(3.07, 7.1, -11.77)
 HOME_TARGET = LPoint3f(-0.76, 0.25, -0.39)

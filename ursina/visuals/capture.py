@@ -8,11 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from calf_gpu.app.utils.atomic_files import cannot_write, write_atomically
-from calf_gpu.app.visuals.window import Window
 from numpy.typing import NDArray
 from panda3d.core import GraphicsOutput, Texture
 from PIL import Image
+
+from calf_gpu.app.utils.atomic_files import cannot_write, write_atomically
+from calf_gpu.app.visuals.window import Window
 
 VIDEO_RATE = 30
 """Pictures per second of the preview."""

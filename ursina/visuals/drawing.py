@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
+
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.glyph_atlas import Align, Color, Face, GlyphAtlas, Run, rectangle
 from calf_gpu.app.visuals.theme import Measures
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

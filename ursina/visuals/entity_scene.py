@@ -8,6 +8,10 @@ driver gets that cannot run them.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+from panda3d.core import TransparencyAttrib
+from ursina import Entity, Mesh, application, destroy
+
 from calf_gpu.app.config.view import ViewOptions
 from calf_gpu.app.stream.frame import Frame
 from calf_gpu.app.stream.header import Header
@@ -27,10 +31,6 @@ from calf_gpu.app.visuals.scene import (
     plane_node,
 )
 from calf_gpu.app.visuals.visual_agent import VisualAgent
-from numpy.typing import NDArray
-from panda3d.core import TransparencyAttrib
-from ursina import Entity, Mesh, application, destroy
-
 from calf_gpu.palette import BAD_COLOR, HIGHLIGHT_BIT, code_colors
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid

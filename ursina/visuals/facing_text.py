@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from calf_gpu.app.visuals.glyph_atlas import Color, GlyphAtlas, Run
 from numpy.typing import NDArray
 from panda3d.core import (
     Geom,
@@ -24,6 +23,8 @@ from panda3d.core import (
     SamplerState,
     TransparencyAttrib,
 )
+
+from calf_gpu.app.visuals.glyph_atlas import Color, GlyphAtlas, Run
 
 GLYPH_PX = 30
 CAP_HEIGHT = 0.73

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import takewhile
 
+from panda3d.core import NodePath, Texture
+
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.drawing import Drawing, Rect, TextBox
@@ -22,7 +24,6 @@ from calf_gpu.app.visuals.number_text import Rows
 from calf_gpu.app.visuals.quad_batch import PixelRoot, QuadBatch
 from calf_gpu.app.visuals.theme import Measures
 from calf_gpu.app.visuals.timeline import Timeline
-from panda3d.core import NodePath, Texture
 
 PICTURE = "Picture"
 """The block of the viewer's own numbers, under the legend; all others are the run's and stand on the left."""

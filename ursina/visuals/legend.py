@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.drawing import Drawing, Rect

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
-from calf_gpu.app.visuals.scene import PlaneStep
 from numpy.typing import NDArray
 from ursina import Entity, Mesh, destroy
+
+from calf_gpu.app.visuals.scene import PlaneStep
 
 LINE_LIFT = 0.008
 """Distance of lines above the surface in plane units, so that they do not flicker through it."""

@@ -6,7 +6,6 @@ from calf_gpu.app.stream.frame import Frame
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.window import Window
-
 from calf_gpu.counters import FrameCounters
 from calf_gpu.gpu_timer import GpuTimer
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from calf_gpu.app.visuals.glyph_atlas import VERTEX
 from panda3d.core import (
     CS_yup_left,
     Geom,
@@ -20,6 +19,8 @@ from panda3d.core import (
     TransparencyAttrib,
     get_default_coordinate_system,
 )
+
+from calf_gpu.app.visuals.glyph_atlas import VERTEX
 
 QUAD_BYTES = 4 * VERTEX.itemsize
 _BLOCK = 256  # the geometry grows and shrinks by so many quads at a time

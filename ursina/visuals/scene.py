@@ -6,10 +6,6 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
-from calf_gpu.app.config.view import ViewOptions
-from calf_gpu.app.stream.frame import Frame, Step
-from calf_gpu.app.stream.header import Header
-from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from numpy.typing import NDArray
 from panda3d.core import (
     CS_zup_right,
@@ -18,6 +14,10 @@ from panda3d.core import (
     get_default_coordinate_system,
 )
 
+from calf_gpu.app.config.view import ViewOptions
+from calf_gpu.app.stream.frame import Frame, Step
+from calf_gpu.app.stream.header import Header
+from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from calf_gpu.palette import encode
 from calf_gpu.programs import ProgramSwitch
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from panda3d.core import GraphicsStateGuardian
+
 from calf_gpu.app.config.view import ViewOptions
 from calf_gpu.app.config.visualization_config import MAX_TRAIL_RECORDS
 from calf_gpu.app.stream.commands import MAX_AGENTS
@@ -10,8 +12,6 @@ from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.entity_scene import EntityScene
 from calf_gpu.app.visuals.scene import Scene
 from calf_gpu.app.visuals.swarm_scene import SwarmScene
-from panda3d.core import GraphicsStateGuardian
-
 from calf_gpu.context import missing_features
 
 

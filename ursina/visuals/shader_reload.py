@@ -9,7 +9,6 @@ from calf_gpu.app.utils.shader_watcher import ShaderWatcher
 from calf_gpu.app.utils.streams import tell
 from calf_gpu.app.visuals.hud import Hud
 from calf_gpu.app.visuals.window import Window
-
 from calf_gpu.hot_reload import ShaderReloader
 from calf_gpu.programs import ProgramSwitch, compile_errors, program_source, shaders_dir
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+from ursina import Entity, application, destroy
+
 from calf_gpu.app.config.view import ViewOptions
 from calf_gpu.app.stream.frame import Frame
 from calf_gpu.app.stream.header import Header
@@ -14,8 +17,6 @@ from calf_gpu.app.visuals.batched_trail_renderer import BatchedTrailRenderer
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from calf_gpu.app.visuals.line_trail import LINE_LIFT, LineTrails
 from calf_gpu.app.visuals.scene import Part, PlaneStep, Trails, agent_radius, colormap_colors, mode_colors
-from ursina import Entity, application, destroy
-
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.view import SwarmView
 
@@ -156,7 +157,7 @@ class SwarmScene:
         self._view.agents.update(self._records, heights)
 
     def _push_trails(self, step: PlaneStep) -> None:
-        heights = NOTHING
+        heights: NDArray[np.floating] = NOTHING
         if self._options.trails == "per_agent":
             heights = self._options.height_scale * self.heatmap.heights(step.points) + LINE_LIFT
         self._profiler.count("mesh_updates", self._trails.push(step, heights))

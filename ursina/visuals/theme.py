@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from calf_gpu.app.visuals.glyph_atlas import Color
-
 from calf_gpu.palette import HIGHLIGHT_COLOR
 
 TEXT: Color = (0xE6, 0xED, 0xF3, 255)

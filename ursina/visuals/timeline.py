@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
+
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.drawing import Drawing, Rect
 from calf_gpu.app.visuals.hud_panel import first_baseline
-from numpy.typing import NDArray
 
 WINDOW = 1000
 """Steps shown."""

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from tqdm import tqdm
+from ursina import Entity
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.commands import Command, Pause, Restart, SetAgents, SetController
 from calf_gpu.app.stream.frame import Frame, Status
@@ -25,8 +28,6 @@ from calf_gpu.app.visuals.meters import Meters
 from calf_gpu.app.visuals.shader_reload import ShaderReload, check_shaders
 from calf_gpu.app.visuals.visualizer import TrainingVisualizer
 from calf_gpu.app.visuals.window import Window
-from tqdm import tqdm
-from ursina import Entity
 
 OFFSCREEN_FRAMES = 600
 """Frames of an offscreen run unless told otherwise."""
@@ -217,7 +218,9 @@ class Viewer:
 
     def _input(self, key: str) -> None:
         """React to a key of Ursina's names."""
-        do, value = COMMANDS.get(key, (None, None))
+        if key not in COMMANDS:
+            return
+        do, value = COMMANDS[key]
         if do is Do.LOOK:
             self._camera.toggle_mouse()
         elif do is Do.ZOOM:

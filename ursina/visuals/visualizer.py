@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
+
+from ursina import application
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.frame import Frame
@@ -14,7 +17,6 @@ from calf_gpu.app.visuals.hud import PICTURE, Hud
 from calf_gpu.app.visuals.number_text import Rows, decimal, rows
 from calf_gpu.app.visuals.scene import Part
 from calf_gpu.app.visuals.scene_choice import choose_scene, most_agents
-from ursina import application
 
 FRAME_TIME_WEIGHT = 0.05
 """Weight of the newest frame in the frame time shown."""
@@ -133,7 +135,7 @@ class TrainingVisualizer:
         stats = StatsCache(EVENTS)
         for block in dict.fromkeys(number.block for number in self.header.numbers if number.block):
             places = [place for place, number in enumerate(self.header.numbers) if number.block == block]
-            stats.add(block, lambda places=places: self._rows(places), interval=interval, events=EVENTS)
+            stats.add(block, partial(self._rows, places), interval=interval, events=EVENTS)
         stats.add(PICTURE, self._frame_rows, interval=self._config.view.profiler_interval if cached else 1)
         return stats
 
