@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.training.checkpoint import PATTERN, newest_checkpoint
 from calf_gpu.app.training.remote_simulation import RemoteSimulation
-
 from offscreen import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and streams")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from calf_gpu.app.visuals import theme
-from calf_gpu.app.visuals.glyph_atlas import font_path
-from calf_gpu.app.visuals.hud import Hud
 from panda3d.core import NodePath, OrthographicLens
 from PIL import Image, ImageDraw, ImageFont
 
+from calf_gpu.app.visuals import theme
+from calf_gpu.app.visuals.glyph_atlas import font_path
+from calf_gpu.app.visuals.hud import Hud
 from offscreen import run_script
 
 SIZE = (1280, 720)

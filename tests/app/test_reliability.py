@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.training.checkpoint import PATTERN, load_checkpoint, newest_checkpoint
 from calf_gpu.app.training.run_files import RunFiles
 from calf_gpu.app.training.simulation import Simulation
-
 from offscreen import ONE_THREAD, ROOT, run_script
 
 SMALL = ["--offscreen", "--size", "320x180", "--training", "inline", "--n-agents", "2", "--frames", "3"]

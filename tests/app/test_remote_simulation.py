@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.training.remote_simulation import RemoteSimulation
 

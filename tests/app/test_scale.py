@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.training.simulation import Simulation
-
 from offscreen import run_script
 
 FEW, MANY = 10, 10_000

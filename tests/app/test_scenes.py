@@ -9,15 +9,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.visuals import shapes
 from calf_gpu.app.visuals.axes import nice_step
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from calf_gpu.app.visuals.scene import AGENT_RADIUS, agent_radius, colormap_colors, gather
-from hypothesis import given
-from hypothesis import strategies as st
-
 from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS
 from offscreen import ROOT, run_script
 from scene_frames import bowl, make_frame

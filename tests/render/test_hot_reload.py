@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from calf_gpu.app.utils.shader_watcher import ShaderWatcher
 
+from calf_gpu.app.utils.shader_watcher import ShaderWatcher
 from calf_gpu.hot_reload import ShaderReloader
 from calf_gpu.programs import shaders_dir
 from calf_gpu.view import SwarmView

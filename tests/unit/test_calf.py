@@ -3,12 +3,13 @@ reaches the goal."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.training.calf import Calf, CalfParameters
 from calf_gpu.app.training.frame_state import Mode
 from calf_gpu.app.training.learner import Learner, LearningParameters
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 class OneAgent:

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
 from calf_gpu.app.training import checkpoint
 from calf_gpu.app.training.checkpoint import (
     CheckpointError,
@@ -19,9 +23,6 @@ from calf_gpu.app.training.checkpoint import (
     save_checkpoint,
 )
 from calf_gpu.app.utils import atomic_files
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from safetensors.numpy import save_file
 
 APPLICATION = Path(__file__).resolve().parents[2]
 

@@ -7,12 +7,12 @@ import re
 
 import numpy as np
 import pytest
-from calf_gpu.app.training.recording import load_recording
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
+from calf_gpu.app.training.recording import load_recording
 from tools import compare_frames, frame_runs
 from tools.frame_metrics import FrameError, compare, magnified_difference, read_frame
 

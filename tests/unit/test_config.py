@@ -7,6 +7,9 @@ import json
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from calf_gpu.app.config.visualization_config import (
     MAX_TRAIL_RECORDS,
     PRESETS,
@@ -15,8 +18,6 @@ from calf_gpu.app.config.visualization_config import (
     VisualizationConfig,
     accepts,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 FIELDS = [field.name for field in dataclasses.fields(VisualizationConfig)]
 

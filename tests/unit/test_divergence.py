@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.training.checkpoint import PATTERN, CheckpointError, newest_checkpoint, save_checkpoint

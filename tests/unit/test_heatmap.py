@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 
 SQUARE = (-3.5, 3.5, -3.5, 3.5)
 EXTENTS = [SQUARE, (-50.0, 50.0, -1.0, 2.0), (0.0, 1e-3, 100.0, 1e4)]

@@ -18,6 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.training import checkpoint
 from calf_gpu.app.training.checkpoint import (
@@ -30,8 +33,6 @@ from calf_gpu.app.training.checkpoint import (
 )
 from calf_gpu.app.training.run_files import KEPT_CHECKPOINTS, RunFiles
 from calf_gpu.app.training.simulation import Simulation
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 APPLICATION = Path(__file__).resolve().parents[2]
 NAME = "checkpoint-000000007.safetensors"

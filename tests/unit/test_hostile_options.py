@@ -6,10 +6,11 @@ import dataclasses
 import json
 from math import isfinite
 
-from calf_gpu.app.config.options import UsageError, parse_options
-from calf_gpu.app.config.visualization_config import RANGES, OptionError, VisualizationConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from calf_gpu.app.config.options import UsageError, parse_options
+from calf_gpu.app.config.visualization_config import RANGES, OptionError, VisualizationConfig
 
 FIELDS = [field.name for field in dataclasses.fields(VisualizationConfig)]
 HOSTILE_NUMBERS = [0, -1, 1, 10**9, 10**30, -(2**63), 2**63, 0.5, -0.0, 1e308, 5e-324]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from panda3d.core import NodePath
+
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.glyph_atlas import CHARACTERS, GlyphAtlas, Run
 from calf_gpu.app.visuals.help import KEYS
 from calf_gpu.app.visuals.hud import TITLES, Hud
 from calf_gpu.app.visuals.timeline import STRIDE, WINDOW, Timeline
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from panda3d.core import NodePath
 
 SIZES = [(1280, 720), (1920, 1080), (640, 360), (1024, 768), (2560, 1080), (3840, 2160)]
 WIDE = "−12,345,678.9012"

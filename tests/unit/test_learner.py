@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.training.learner import Learner, LearningParameters
 

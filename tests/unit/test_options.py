@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from calf_gpu.app.config.options import MAX_FILE_BYTES, UsageError, parse_options
-from calf_gpu.app.config.visualization_config import VisualizationConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from calf_gpu.app.config.options import MAX_FILE_BYTES, UsageError, parse_options
+from calf_gpu.app.config.visualization_config import VisualizationConfig
 
 FLAGS = ["--" + name.replace("_", "-") for name in VisualizationConfig.__dataclass_fields__]
 

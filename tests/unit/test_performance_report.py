@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from PIL import Image
 
+from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from tools import benchmark, performance_report
 from tools.benchmark_data import DataError, Measurements, check_profile, figures, load_benchmark, summarize
 from tools.report_scale import judge_scale

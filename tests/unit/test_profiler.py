@@ -7,10 +7,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from calf_gpu.app.utils import performance_profiler
-from calf_gpu.app.utils.performance_profiler import COUNTERS, SECTIONS, PerformanceProfiler
 from hypothesis import given
 from hypothesis import strategies as st
+
+from calf_gpu.app.utils import performance_profiler
+from calf_gpu.app.utils.performance_profiler import COUNTERS, SECTIONS, PerformanceProfiler
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "tools" / "profile.schema.json").read_text(encoding="utf-8"))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from calf_gpu.app.training.scalars import ScalarLog
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from calf_gpu.app.training.scalars import ScalarLog
 
 
 def read(folder) -> dict[str, list[tuple[int, float]]]:

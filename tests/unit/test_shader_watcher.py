@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from calf_gpu.app.utils.shader_watcher import ShaderWatcher
 
 

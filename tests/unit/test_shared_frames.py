@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from calf_gpu.app.training.frame_state import FrameState, SwarmStep, TrainingStats
 from calf_gpu.app.training.shared_frames import SharedFrames, SharedLayout
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.training.checkpoint import PATTERN, newest_checkpoint

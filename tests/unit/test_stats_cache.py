@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from calf_gpu.app.utils.stats_cache import StatsCache
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from calf_gpu.app.utils.stats_cache import StatsCache
 
 EVENTS = ("episode", "policy", "mode")
 

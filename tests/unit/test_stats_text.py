@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from calf_gpu.app.training import stats_text
-from calf_gpu.app.training.stats_text import NONE, number, percent
-from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calf_gpu.app.training import stats_text
+from calf_gpu.app.training.stats_text import NONE, number, percent
+from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from scene_frames import make_frame, make_stats
 
 

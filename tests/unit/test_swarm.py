@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.training.calf import CalfParameters
 from calf_gpu.app.training.frame_state import Mode

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from calf_gpu.app.systems import SYSTEMS
-from calf_gpu.app.systems.environment import SystemEnvironment
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
+
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.systems.environment import SystemEnvironment
 
 ALL = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.training.calf import CalfParameters
 from calf_gpu.app.training.checkpoint import load_checkpoint, save_checkpoint

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from calf_gpu.app.systems.base import System, Transition
 from calf_gpu.app.systems.differential_drive import DifferentialDrive
@@ -21,6 +23,8 @@ __all__ = ["SYSTEMS", "DifferentialDrive", "PointMass", "System", "Transition", 
 def find_system(name: str) -> System:
     """Return the system of a name, of an entry point, or of the class ``module:Class``, made without arguments.
 
+    Modules are looked for in the present folder too, after everything that is installed.
+
     Raises
     ------
     ValueError
@@ -33,6 +37,8 @@ def find_system(name: str) -> System:
         if name in offered:
             made = offered[name].load()()
         elif ":" in name:
+            if str(Path.cwd()) not in sys.path:  # `calf-gpu` is a script: only `python -m` looks there by itself
+                sys.path.append(str(Path.cwd()))
             module, _, kind = name.partition(":")
             made = vars(import_module(module))[kind]()
         else:
