@@ -8,9 +8,6 @@ from panda3d.core import (
     Geom,
     GeomEnums,
     GeomNode,
-    GeomTriangles,
-    GeomVertexData,
-    GeomVertexFormat,
     GraphicsOutput,
     NodePath,
     OmniBoundingVolume,
@@ -19,6 +16,7 @@ from panda3d.core import (
 )
 
 from calf_gpu.colormap import mode_color_array
+from calf_gpu.geometry import bare_vertices, triangles
 from calf_gpu.palette import MODE_COLORS
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
@@ -145,15 +143,6 @@ class Agents:
 
 def _geometry(count: int) -> Geom:
     """:data:`TRIANGLES` of every agent, between vertices without any data."""
-    vertices = 1 + max(map(max, TRIANGLES))
-    data = GeomVertexData("agents", GeomVertexFormat.get_empty(), GeomEnums.UH_static)
-    data.unclean_set_num_rows(vertices * count)
-    corners = np.array(TRIANGLES, np.uint32).ravel() + vertices * np.arange(count, dtype=np.uint32)[:, None]
-    triangles = GeomTriangles(GeomEnums.UH_static)
-    triangles.set_index_type(GeomEnums.NT_uint32)
-    indices = triangles.modify_vertices()
-    indices.unclean_set_num_rows(corners.size)
-    np.frombuffer(indices, np.uint32)[:] = corners.ravel()
-    geom = Geom(data)
-    geom.add_primitive(triangles)
-    return geom
+    each = 1 + max(map(max, TRIANGLES))
+    corners = np.array(TRIANGLES) + each * np.arange(count)[:, np.newaxis, np.newaxis]
+    return triangles(bare_vertices("agents"), corners)

@@ -7,10 +7,8 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import (
-    Geom,
     GeomEnums,
     GeomNode,
-    GeomTriangles,
     GeomVertexArrayFormat,
     GeomVertexData,
     GeomVertexFormat,
@@ -21,6 +19,7 @@ from panda3d.core import (
     TransparencyAttrib,
 )
 
+from calf_gpu.geometry import bare_vertices, grid_triangles, triangles, vertices
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
 
@@ -63,7 +62,7 @@ class Landscape:
         self._shown = {"GRID_LINES", "CONTOURS"}
         self._vertices = _vertex_data(resolution, cpu_heights)
         node = GeomNode("landscape")
-        node.add_geom(_mesh(self._vertices, resolution))
+        node.add_geom(triangles(self._vertices, grid_triangles(resolution, resolution)))
         node.set_bounds(OmniBoundingVolume())
         node.set_final(True)
         self.root = NodePath(node)
@@ -161,31 +160,7 @@ class Landscape:
 
 def _vertex_data(resolution: int, cpu_heights: bool) -> GeomVertexData:
     """M² vertices: without any data, or with a height each."""
-    layout = GeomVertexFormat.get_empty()
-    if cpu_heights:
-        array = GeomVertexArrayFormat(InternalName.make("height"), 1, GeomEnums.NT_float32, GeomEnums.C_other)
-        layout = GeomVertexFormat.register_format(array)
-    data = GeomVertexData("landscape", layout, GeomEnums.UH_dynamic)
-    data.unclean_set_num_rows(resolution * resolution)
-    return data
-
-
-def _mesh(vertices: GeomVertexData, resolution: int) -> Geom:
-    indices = mesh_indices(resolution)
-    triangles = GeomTriangles(GeomEnums.UH_static)
-    triangles.set_index_type(GeomEnums.NT_uint32)
-    array = triangles.modify_vertices()
-    array.unclean_set_num_rows(indices.size)
-    np.asarray(memoryview(array)).view(np.uint32).reshape(-1)[:] = indices.reshape(-1)
-    geom = Geom(vertices)
-    geom.add_primitive(triangles)
-    return geom
-
-
-def mesh_indices(resolution: int) -> NDArray[np.uint32]:
-    """(2·(M − 1)², 3) vertices of the triangles of an M × M grid, row by row."""
-    row, column = np.divmod(np.arange((resolution - 1) ** 2), resolution - 1)
-    corner = row * resolution + column
-    first = np.stack([corner, corner + 1, corner + resolution], axis=-1)
-    second = np.stack([corner + 1, corner + resolution + 1, corner + resolution], axis=-1)
-    return np.stack([first, second], axis=1).reshape(-1, 3).astype(np.uint32)
+    if not cpu_heights:
+        return bare_vertices("landscape")
+    array = GeomVertexArrayFormat(InternalName.make("height"), 1, GeomEnums.NT_float32, GeomEnums.C_other)
+    return vertices("landscape", resolution * resolution, GeomVertexFormat.register_format(array))

@@ -11,8 +11,6 @@ from panda3d.core import (
     GeomLinestrips,
     GeomNode,
     GeomTristrips,
-    GeomVertexData,
-    GeomVertexFormat,
     GraphicsOutput,
     LVecBase3i,
     NodePath,
@@ -21,6 +19,7 @@ from panda3d.core import (
 )
 
 from calf_gpu.colormap import mode_color_array
+from calf_gpu.geometry import bare_vertices
 from calf_gpu.palette import MODE_COLORS
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
@@ -264,13 +263,11 @@ def automatic_thinning(style: str, agents: int, length: int) -> Thinning:
     return Thinning(stride, COARSENING, round(FINE_SHARE * coarse_strides))
 
 
-def _strip(vertices: int, kind: type[GeomTristrips] | type[GeomLinestrips]) -> Geom:
+def _strip(count: int, kind: type[GeomTristrips] | type[GeomLinestrips]) -> Geom:
     """One strip of vertices without any data."""
-    data = GeomVertexData("trails", GeomVertexFormat.get_empty(), Geom.UH_static)
-    data.unclean_set_num_rows(vertices)
     strip = kind(Geom.UH_static)
-    strip.add_next_vertices(vertices)
+    strip.add_next_vertices(count)
     strip.close_primitive()
-    geom = Geom(data)
+    geom = Geom(bare_vertices("trails"))
     geom.add_primitive(strip)
     return geom

@@ -16,6 +16,7 @@ from calf_gpu.heights import Extent, is_bad, normalise, sample_grid
 from calf_gpu.landscape import Landscape
 from calf_gpu.palette import HIGHLIGHT_BIT, MODE_COLORS, encode
 from calf_gpu.qgrid import QGrid
+from calf_gpu.ticks import nice_step
 from calf_gpu.trails import TrailRing
 
 if TYPE_CHECKING:
@@ -224,7 +225,4 @@ def _square_range(q: NDArray[np.float32]) -> tuple[float, float]:
 def contour_step(lo: float, hi: float) -> float:
     """A round step (1, 2 or 5 times a power of ten) that cuts |Q| over this range of q² into some 16 levels."""
     span = math.sqrt(max(hi, 0.0)) - math.sqrt(max(lo, 0.0))
-    if not span > 0:
-        return 1.0
-    decade = 10.0 ** math.floor(math.log10(span / CONTOURS))
-    return next(factor * decade for factor in (1, 2, 5, 10) if factor * decade * CONTOURS >= span * 0.999)
+    return nice_step(span / CONTOURS) if span > 0 else 1.0

@@ -9,16 +9,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.visuals import shapes
-from calf_gpu.app.visuals.axes import nice_step
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from calf_gpu.app.visuals.scene import AGENT_RADIUS, agent_radius, colormap_colors, gather
-from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS
+from calf_gpu.palette import HIGHLIGHT_BIT, HIGHLIGHT_COLOR, MODE_COLORS
 from offscreen import ROOT, run_script
 from scene_frames import bowl, make_frame
 
@@ -73,7 +70,7 @@ def test_gather_puts_the_training_agent_first():
     np.testing.assert_array_equal(agents.points, [[1, 2], [3, 4], [5, 6]])
     np.testing.assert_allclose(agents.headings, [0.5, 0.6, 0.7])
     np.testing.assert_array_equal(agents.modes, [2, 0, 1])
-    np.testing.assert_array_equal(agents.codes, [6, 0, 1])
+    np.testing.assert_array_equal(agents.codes, [HIGHLIGHT_BIT + 2, 0, 1])
     np.testing.assert_array_equal(agents.respawned, [True, False, True])
     np.testing.assert_array_equal(gather(frame, None).headings, 0)
 
@@ -92,14 +89,6 @@ def test_light_of_entities_is_the_shaders(name):
     source = (ROOT / "shaders/include/lighting.glsl").read_text(encoding="utf-8")
     (values,) = re.findall(rf"const vec3 {name} = vec3\(([^)]*)\)", source)
     np.testing.assert_array_equal(getattr(shapes, name), [float(value) for value in values.split(",")])
-
-
-@given(st.floats(1e-6, 1e6))
-def test_steps_of_axes_are_round_and_not_too_small(wanted):
-    step = nice_step(wanted)
-    mantissa = step / 10.0 ** np.floor(np.log10(step) + 1e-9)
-    assert round(mantissa, 6) in (1, 2, 5)
-    assert 0.998 * wanted <= step <= 2.51 * wanted
 
 
 def test_the_renderer_library_imports_neither_ursina_nor_learning_code():

@@ -5,7 +5,7 @@ import pytest
 
 from calf_gpu.colormap import DEFAULT_COLORS, lookup_texture
 from calf_gpu.heights import normalise, sample_grid
-from calf_gpu.landscape import Landscape, mesh_indices
+from calf_gpu.landscape import Landscape
 from calf_gpu.palette import HIGHLIGHT_COLOR
 from calf_gpu.qgrid import QGrid
 from offscreen import look_down, plane_points
@@ -206,15 +206,6 @@ def test_channels_of_the_colour_table_are_red_green_blue(top):
     part.root.reparent_to(top.scene)
     red, green, blue = top.render()[100, 100, :3].astype(int)
     assert red > 1.5 * green > 3 * blue
-
-
-def test_mesh_covers_the_square_once():
-    indices = mesh_indices(5).astype(int)
-    assert indices.shape == (32, 3)
-    x, y = indices % 5, indices // 5
-    area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
-    assert (area == 1).all()  # all of one orientation, half a cell each
-    assert np.unique(indices).size == 25
 
 
 @pytest.mark.parametrize("resolution", [0, 1, 5000])

@@ -37,7 +37,9 @@ def find_system(name: str) -> System:
         if name in offered:
             made = offered[name].load()()
         elif ":" in name:
-            if str(Path.cwd()) not in sys.path:  # `calf-gpu` is a script: only `python -m` looks there by itself
+            if (
+                str(Path.cwd()) not in sys.path
+            ):  # `calf-gpu` is a script: only `python -m` looks there by itself
                 sys.path.append(str(Path.cwd()))
             module, _, kind = name.partition(":")
             made = vars(import_module(module))[kind]()

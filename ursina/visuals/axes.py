@@ -14,6 +14,7 @@ from panda3d.core import LineSegs, NodePath, TransparencyAttrib
 from calf_gpu.app.stream.header import Goal, Header
 from calf_gpu.app.visuals.facing_text import Align, FacingText, Label, make_atlas
 from calf_gpu.counters import WORLD_ONLY
+from calf_gpu.ticks import nice_step
 
 Point = tuple[float, float, float]
 """Position in Ursina's axes: (first axis, height, second axis)."""
@@ -178,12 +179,6 @@ class _Layout:
         sign_y = 1 if self._post_y > self._y[0] else -1
         away = outwards / np.sqrt(2.0)
         return self._post_x + sign_x * away, level * self._height, self._post_y + sign_y * away
-
-
-def nice_step(step: float) -> float:
-    """Return the smallest 1, 2 or 5 times a power of ten that is not below ``step`` > 0."""
-    power = 10.0 ** np.floor(np.log10(step))
-    return next(float(factor * power) for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= step * 0.999)
 
 
 def _number(value: float) -> str:

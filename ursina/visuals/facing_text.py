@@ -6,32 +6,23 @@ The few hundred vertices are moved on the CPU when the camera has turned, and on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from panda3d.core import (
-    Geom,
-    GeomEnums,
     GeomNode,
-    GeomTriangles,
-    GeomVertexArrayFormat,
-    GeomVertexData,
-    GeomVertexFormat,
     NodePath,
     OmniBoundingVolume,
     SamplerState,
     TransparencyAttrib,
 )
 
-from calf_gpu.app.visuals.glyph_atlas import Color, GlyphAtlas, Run
+from calf_gpu.app.visuals.glyph_atlas import Align, Color, GlyphAtlas, Run
+from calf_gpu.app.visuals.quad_batch import make_quads
 
 GLYPH_PX = 30
 CAP_HEIGHT = 0.73
 """Height of a capital letter over the font size."""
-
-
-Align = Literal["left", "right", "center"]
 
 
 class Label(NamedTuple):
@@ -74,7 +65,7 @@ class FacingText:
         self._offsets = np.concatenate(offsets).reshape(-1, 2)
         self._directions: tuple[float, ...] = ()
         self._node = GeomNode("text")
-        self._node.add_geom(_quads(len(self._vertices) // 4))
+        self._node.add_geom(make_quads("text", len(self._vertices) // 4))
         self._node.set_bounds(OmniBoundingVolume())
         self._node.set_final(True)
         self.root = parent.attach_new_node(self._node)
@@ -101,25 +92,3 @@ def make_atlas() -> GlyphAtlas:
     atlas.texture.set_minfilter(SamplerState.FT_linear)
     atlas.texture.set_magfilter(SamplerState.FT_linear)
     return atlas
-
-
-def _quads(count: int) -> Geom:
-    """Return a geometry of ``count`` quads of ``VERTEX`` corners, not yet placed."""
-    columns = GeomVertexArrayFormat()
-    columns.add_column("vertex", 3, GeomEnums.NT_float32, GeomEnums.C_point)
-    columns.add_column("color", 4, GeomEnums.NT_uint8, GeomEnums.C_color)
-    columns.add_column("texcoord", 2, GeomEnums.NT_float32, GeomEnums.C_texcoord)
-    data = GeomVertexData(
-        "text", GeomVertexFormat.register_format(GeomVertexFormat(columns)), GeomEnums.UH_dynamic
-    )
-    data.set_num_rows(4 * count)
-    corners: NDArray[np.uint32] = np.array([0, 1, 2, 0, 2, 3], np.uint32)
-    indices = np.arange(count, dtype=np.uint32)[:, np.newaxis] * 4 + corners
-    triangles = GeomTriangles(GeomEnums.UH_static)
-    triangles.set_index_type(GeomEnums.NT_uint32)
-    array = triangles.modify_vertices()
-    array.unclean_set_num_rows(indices.size)
-    array.modify_handle().copy_data_from(indices.astype(np.uint32).tobytes())
-    geom = Geom(data)
-    geom.add_primitive(triangles)
-    return geom

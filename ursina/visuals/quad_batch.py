@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from panda3d.core import (
     CS_yup_left,
     Geom,
     GeomEnums,
     GeomNode,
-    GeomTriangles,
     GeomVertexArrayFormat,
-    GeomVertexData,
     GeomVertexFormat,
     LMatrix4f,
     NodePath,
@@ -21,6 +18,7 @@ from panda3d.core import (
 )
 
 from calf_gpu.app.visuals.glyph_atlas import VERTEX
+from calf_gpu.geometry import quad_triangles, triangles, vertices
 
 QUAD_BYTES = 4 * VERTEX.itemsize
 _BLOCK = 256  # the geometry grows and shrinks by so many quads at a time
@@ -120,20 +118,14 @@ class QuadBatch:
 
     def _allocate(self, capacity: int) -> None:
         """Make the geometry for so many quads; the indices never change afterwards."""
-        data = GeomVertexData("hud", _vertex_format(), GeomEnums.UH_dynamic)
-        data.unclean_set_num_rows(capacity * 4)
-        corners = np.array([0, 1, 2, 0, 2, 3], np.uint32)
-        indices = (np.arange(capacity, dtype=np.uint32)[:, None] * 4 + corners).ravel()
-        triangles = GeomTriangles(GeomEnums.UH_static)
-        triangles.set_index_type(GeomEnums.NT_uint32)
-        vertices = triangles.modify_vertices()
-        vertices.unclean_set_num_rows(len(indices))
-        vertices.modify_handle().copy_data_from(indices.tobytes())
-        geom = Geom(data)
-        geom.add_primitive(triangles)
         self._node.remove_all_geoms()
-        self._node.add_geom(geom)
+        self._node.add_geom(make_quads("hud", capacity))
         self._capacity = capacity
+
+
+def make_quads(name: str, count: int) -> Geom:
+    """Return a geometry of quads, each four :data:`~calf_gpu.app.visuals.glyph_atlas.VERTEX` records, all zero."""
+    return triangles(vertices(name, 4 * count, _vertex_format()), quad_triangles(count))
 
 
 def _vertex_format() -> GeomVertexFormat:

@@ -11,6 +11,8 @@ from panda3d.core import NodePath
 from ursina import Mesh, application
 from ursina.mesh_importer import imported_meshes, load_model
 
+from calf_gpu.geometry import grid_triangles
+
 Array = NDArray[np.float32]
 
 KEY_LIGHT = np.array([-0.60, -0.12, 0.79])
@@ -85,14 +87,6 @@ def cone(segments: int) -> Mesh:
     turned = normals * [-1, -1, 1]
     colors = 0.5 * (body_light(normals) + body_light(turned))
     return mesh(points, np.concatenate([strip, strip + 2 * len(ring)]), colors)
-
-
-def grid_triangles(rows: int, columns: int) -> NDArray[np.int64]:
-    """Return the triangles (M, 3) of a grid of rows × columns vertices, stored row by row."""
-    corner = (np.arange(rows - 1)[:, np.newaxis] * columns + np.arange(columns - 1)).reshape(-1, 1)
-    first = corner + np.array([0, 1, columns])
-    second = corner + np.array([1, columns + 1, columns])
-    return np.concatenate([first, second], axis=1).reshape(-1, 3)
 
 
 def copy(model: Mesh) -> NodePath:
