@@ -30,6 +30,10 @@ class SetController(_Command):
 
     index: int
 
+    def __post_init__(self) -> None:
+        if self.index < 0:
+            raise ValueError(f"controllers are counted from 0, got {self.index}")
+
 
 class Ready(_Command):
     """The viewer has taken the last frame and wants the next one; transports send it."""
