@@ -17,6 +17,7 @@ from panda3d.core import (
 
 from calf_gpu.colormap import mode_color_array
 from calf_gpu.geometry import bare_vertices, triangles
+from calf_gpu.memory import texture_floats
 from calf_gpu.palette import MODE_COLORS
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
@@ -121,7 +122,7 @@ class Agents:
         if self._heights is not None:
             if heights is None:
                 raise ValueError("agents made with cpu_heights need heights in each update")
-            np.frombuffer(self._heights.modify_ram_image(), np.float32)[:] = heights
+            texture_floats(self._heights)[:] = heights
 
     def resize(self, count: int) -> None:
         """Add agents at the end or remove the last ones; new ones show at the origin until the next update."""

@@ -11,6 +11,7 @@ then the world alone is therefore drawn a second time, into one pixel: same came
 from __future__ import annotations
 
 import socket
+from typing import cast
 
 from panda3d.core import (
     BitMask32,
@@ -89,15 +90,17 @@ class FrameCounters:
         self._sink = _connect()
         self._batches = [PStatCollector(f"Primitive batches:{kind}") for kind in BATCHES]
         self._transferred = PStatCollector("Data transferred")
-        self._buffer = self._one_pixel(window, AFTER_ALL)
+        self._buffer: GraphicsOutput | None = self._one_pixel(window, AFTER_ALL)
         self._buffer.make_display_region().set_draw_callback(PythonCallbackObject(self._read))
         self._world: GraphicsOutput | None = None
         if camera is not None:
             self._world = self._one_pixel(window, AFTER_ALL - 1)
             self._world.set_active(False)
-            self._camera = camera.attach_new_node(Camera("world only", camera.node().get_lens()))
-            self._camera.node().set_camera_mask(WORLD_ONLY)
-            self._camera.node().set_scene(camera.node().get_scene())
+            seen = cast("Camera", camera.node())
+            world = Camera("world only", seen.get_lens())
+            world.set_camera_mask(WORLD_ONLY)
+            world.set_scene(seen.get_scene())
+            self._camera = camera.attach_new_node(world)
             before = self._world.make_display_region()
             before.set_sort(-1)
             before.set_draw_callback(PythonCallbackObject(self._window_is_done))
@@ -123,7 +126,7 @@ class FrameCounters:
             "frame counters",
             sort,
             FrameBufferProperties(),
-            WindowProperties.size(1, 1),
+            WindowProperties(size=(1, 1)),
             GraphicsPipe.BF_refuse_window,
             window.get_gsg(),
             window,

@@ -20,6 +20,7 @@ from panda3d.core import (
 )
 
 from calf_gpu.geometry import bare_vertices, grid_triangles, triangles, vertices
+from calf_gpu.memory import vertex_floats
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
 
@@ -147,7 +148,7 @@ class Landscape:
 
     def set_heights(self, heights: NDArray[np.float32]) -> None:
         """Set the (M, M) heights in [0, 1] (rows along the second axis) of a landscape made with `cpu_heights`."""
-        column = np.asarray(memoryview(self._vertices.modify_array(0))).view(np.float32).reshape(-1)
+        column = vertex_floats(self._vertices)
         column[:] = np.asarray(heights, np.float32).reshape(-1)
         self.uploaded_bytes += column.nbytes
 

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from panda3d.core import LVecBase2f, NodePath, PTA_LVecBase2f, SamplerState, Texture
 
 from calf_gpu.heights import Extent, marked
+from calf_gpu.memory import texture_floats
 
 
 class QGrid:
@@ -102,6 +103,6 @@ class QGrid:
         self.texture.set_wrap_u(SamplerState.WM_clamp)
         self.texture.set_wrap_v(SamplerState.WM_clamp)
         self.texture.set_compression(Texture.CM_off)
-        values = np.frombuffer(self.texture.modify_ram_image(), np.float32).reshape(rows, columns)
+        values = texture_floats(self.texture).reshape(rows, columns)
         values[:] = 0.0
         return values

@@ -30,6 +30,7 @@ from panda3d.core import (
 )
 
 from calf_gpu import raw_gl
+from calf_gpu.memory import texture_floats
 from calf_gpu.uploads import first_window, uploads_of
 
 logger = logging.getLogger("calf_gpu")
@@ -201,7 +202,7 @@ class RecordBuffer:
             self.slots * rows, Texture.T_float, Texture.F_rgba32, GeomEnums.UH_dynamic
         )
         # The table is the texture's RAM image itself: no second copy, and a lost context refills from it.
-        table = np.frombuffer(self.texture.modify_ram_image(), np.float32).reshape(self.slots, rows, FLOATS)
+        table = texture_floats(self.texture).reshape(self.slots, rows, FLOATS)
         table[:] = 0.0
         return table
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import weakref
+from types import MethodType
 from typing import Protocol
 
 from panda3d.core import (
@@ -89,9 +90,9 @@ def uploads_of(window: GraphicsOutput | None = None) -> Uploads:
     for region in window.get_display_regions():
         callback = region.get_draw_callback()
         if isinstance(callback, PythonCallbackObject):
-            owner = getattr(callback.get_function(), "__self__", None)
-            if isinstance(owner, Uploads):
-                return owner
+            function = callback.get_function()
+            if isinstance(function, MethodType) and isinstance(function.__self__, Uploads):
+                return function.__self__
     return Uploads(window)
 
 

@@ -1,6 +1,8 @@
 """Bilinear interpolation and normalisation against a plain-Python model."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from calf_gpu.heights import normalise, sample_grid
 from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS, code_colors, encode
+from offscreen import ROOT
 
 EXTENT = (-3.5, 2.5, -1.0, 4.0)
 
@@ -58,6 +61,12 @@ def test_normalise_squares_scales_and_clips():
 
 def test_empty_range_is_flat():
     assert not normalise(np.array([1.0, 2.0]), 3.0, 3.0).any()
+
+
+def test_formulas_colours_and_ticks_need_numpy_alone():
+    code = "import calf_gpu.heights, calf_gpu.palette, calf_gpu.ticks, sys; print('panda3d' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["False"], done.stderr
 
 
 def test_codes_carry_mode_and_highlight():

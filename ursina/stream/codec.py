@@ -23,7 +23,7 @@ Message = Header | Frame | Status
 MAX_BYTES = 1 << 30
 """Largest message: 100,000 agents with all steps of a frame are some 140 MB."""
 
-DTYPES = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8"), "u1": np.dtype("u1"), "b1": np.dtype("?")}
+DTYPES: dict[str, np.dtype[Any]] = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8"), "u1": np.dtype("u1"), "b1": np.dtype("?")}
 
 
 class CodecError(ValueError):
@@ -129,7 +129,7 @@ def _check(frame: Frame, header: Header | None) -> None:
 
 def _check_step(step: Step, agents: int, header: Header) -> None:
     expected = (np.float32, np.uint8, np.bool_)
-    arrays = (step.states, step.modes, step.respawned)
+    arrays: tuple[NDArray[Any], ...] = (step.states, step.modes, step.respawned)
     if any(array.dtype != dtype for array, dtype in zip(arrays, expected, strict=True)):
         raise CodecError("states, modes and respawned must be float32, uint8 and bool")
     if step.states.shape != (agents, len(header.axes)) or step.modes.shape != (agents,):

@@ -6,16 +6,16 @@ import msgspec
 
 
 class _Command(msgspec.Struct, frozen=True, tag=True):
-    pass
+    """What all commands are."""
 
 
-class Pause(_Command):
+class Pause(_Command, frozen=True):
     """Stop or continue; a run that pauses publishes its exact present state once more."""
 
     on: bool
 
 
-class SetAgents(_Command):
+class SetAgents(_Command, frozen=True):
     """Show so many agents of the swarm, the one that is trained not counted; those that stay keep their states."""
 
     count: int
@@ -25,7 +25,7 @@ class SetAgents(_Command):
             raise ValueError(f"agent count accepts integers from 1 to {MAX_AGENTS}, got {self.count}")
 
 
-class SetController(_Command):
+class SetController(_Command, frozen=True):
     """Let one of the header's ``controllers`` control the swarm from one of the next steps on."""
 
     index: int
@@ -35,15 +35,15 @@ class SetController(_Command):
             raise ValueError(f"controllers are counted from 0, got {self.index}")
 
 
-class Ready(_Command):
+class Ready(_Command, frozen=True):
     """The viewer has taken the last frame and wants the next one; transports send it."""
 
 
-class Restart(_Command):
+class Restart(_Command, frozen=True):
     """Start a run again that failed or stopped, from what it saved."""
 
 
-class Stop(_Command):
+class Stop(_Command, frozen=True):
     """Save and end."""
 
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class FrameGrabber:
     def pixels(self) -> NDArray[np.uint8]:
         """Return the frame last read back, (height, width, 3) sRGB, first row at the top."""
         width, height = self._texture.get_x_size(), self._texture.get_y_size()
-        image = np.frombuffer(self._texture.get_ram_image_as("RGB"), np.uint8)
+        image = np.frombuffer(cast("bytes", self._texture.get_ram_image_as("RGB")), np.uint8)
         return np.ascontiguousarray(image.reshape(height, width, 3)[::-1])
 
 

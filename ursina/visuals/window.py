@@ -82,7 +82,8 @@ class Window:
         load_prc_file_data("", _settings(offscreen, core_profile or sys.platform == "darwin", vsync))
         self.app = _start_ursina(size, offscreen)
         self._take_over_events()
-        self.app.win.set_clear_color(LVecBase4f(*map(float, BACKGROUND), 1.0))
+        red, green, blue = map(float, BACKGROUND)
+        self.app.win.set_clear_color(LVecBase4f(red, green, blue, 1.0))
         self._fit_lenses()
 
     @property
@@ -122,11 +123,11 @@ class Window:
         current = self.app.win.get_properties()
         wanted = WindowProperties()
         if current.fullscreen:
-            wanted.size = self._windowed_size
+            wanted.set_size(*self._windowed_size)
         else:
             self._windowed_size = self.size
             pipe = self.app.win.get_pipe()
-            wanted.size = pipe.get_display_width(), pipe.get_display_height()
+            wanted.set_size(pipe.get_display_width(), pipe.get_display_height())
         wanted.fullscreen = not current.fullscreen
         self.app.win.request_properties(wanted)
 
