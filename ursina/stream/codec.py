@@ -1,29 +1,37 @@
 """Messages as bytes and back: MessagePack by msgspec, typed. Decoding executes nothing, whatever the bytes.
 
-Lengths are checked against the message before anything is made of them, so no bytes cost more memory than their own
-size. What a frame holds is checked against the header that came before it: whoever gets a frame out of a
-:class:`Decoder` need not look again.
+Lengths and kinds are checked while the bytes are read, so that a hostile message costs some times its own size at
+most, and arrays cost nothing: they are views of it. What a frame holds is checked against the header that came before
+it: whoever gets a frame out of a :class:`Decoder` need not look again.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, get_origin
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from calf_gpu.app.stream.commands import Command
-from calf_gpu.app.stream.frame import MAX_STEPS, Frame, Status, Step
+from calf_gpu.app.stream.frame import MAX_STEPS, Frame, Grid, Status, Step
 from calf_gpu.app.stream.header import Header
 
 Message = Header | Frame | Status
 
 MAX_BYTES = 1 << 30
-"""Largest message: 100,000 agents with all steps of a frame are some 140 MB."""
+"""Longest message: 100,000 agents with all steps of a frame are some 140 MB."""
 
-DTYPES: dict[str, np.dtype[Any]] = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8"), "u1": np.dtype("u1"), "b1": np.dtype("?")}
+MAX_SMALL_BYTES = 1 << 24
+"""Longest message that is no frame."""
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "f4": np.dtype("<f4"),
+    "f8": np.dtype("<f8"),
+    "u1": np.dtype("u1"),
+    "b1": np.dtype("?"),
+}
 
 
 class CodecError(ValueError):
@@ -31,9 +39,49 @@ class CodecError(ValueError):
 
 
 class _Array(msgspec.Struct, frozen=True, array_like=True):
+    """An array as it travels; what claims to be one costs no more memory than its bytes."""
+
     dtype: str
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[int, ...], msgspec.Meta(max_length=2)]
     data: memoryview
+
+    def array(self) -> NDArray[Any]:
+        """Return the array, a read-only view of the bytes; ValueError if they are another number than it needs."""
+        dtype = DTYPES.get(self.dtype)
+        if dtype is None:
+            raise ValueError(f"array of {self.dtype!r}, accepted are {', '.join(DTYPES)}")
+        if any(side < 0 for side in self.shape) or math.prod(self.shape) * dtype.itemsize != len(self.data):
+            raise ValueError(f"array of shape {self.shape} in {len(self.data)} bytes")
+        return np.frombuffer(self.data, dtype).reshape(self.shape)
+
+
+class _Grid(msgspec.Struct, frozen=True):
+    version: int
+    values: _Array
+
+
+class _Step(msgspec.Struct, frozen=True):
+    states: _Array
+    modes: _Array
+    respawned: _Array
+
+    def step(self) -> Step:
+        return Step(self.states.array(), self.modes.array(), self.respawned.array())
+
+
+class _Frame(msgspec.Struct, frozen=True, tag="frame"):
+    """A :class:`Frame` as it travels: the same fields, checked for their kind while they are read."""
+
+    number: int
+    now: _Step
+    numbers: _Array
+    grid: _Grid | None = None
+    earlier: Annotated[tuple[_Step, ...], msgspec.Meta(max_length=MAX_STEPS - 1)] = ()
+
+    def frame(self) -> Frame:
+        grid = Grid(self.grid.version, self.grid.values.array()) if self.grid is not None else None
+        earlier = tuple(step.step() for step in self.earlier)
+        return Frame(self.number, self.now.step(), self.numbers.array(), grid, earlier)
 
 
 def encode(message: Message | Command) -> bytes:
@@ -61,11 +109,18 @@ class Decoder:
         CodecError
             If it holds none, or a frame that does not fit the last header.
         """
-        message: Message = _decoded(_MESSAGES, data)
+        message: Header | _Frame | Status = _decoded(
+            _MESSAGES if len(data) <= MAX_SMALL_BYTES else _FRAMES, data
+        )
+        if isinstance(message, _Frame):
+            try:
+                frame = message.frame()
+            except ValueError as error:
+                raise CodecError(f"not a message: {error}") from None
+            _check(frame, self.header)
+            return frame
         if isinstance(message, Header):
             self.header = message
-        elif isinstance(message, Frame):
-            _check(message, self.header)
         return message
 
 
@@ -77,8 +132,9 @@ def decode_command(data: bytes) -> Command:
 
 def _decoded(decoder: msgspec.msgpack.Decoder[Any], data: bytes) -> Any:
     try:
-        if len(data) > MAX_BYTES:
-            raise ValueError(f"{len(data):,} bytes, accepted are {MAX_BYTES:,}")
+        most = MAX_BYTES if decoder is _FRAMES else MAX_SMALL_BYTES
+        if len(data) > most:
+            raise ValueError(f"{len(data):,} bytes, accepted are {most:,}")
         return decoder.decode(data)
     except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise CodecError(f"not a message: {' '.join(str(error).split())}") from None
@@ -92,19 +148,6 @@ def _flat(value: Any) -> Any:
         raise TypeError(f"cannot send an array of {value.dtype}")
     array = np.ascontiguousarray(value, DTYPES[name])
     return _Array(name, value.shape, array.reshape(-1).view(np.uint8).data)
-
-
-def _array(kind: type, value: Any) -> NDArray[Any]:
-    """Return the array that an :class:`_Array`, in its basic form, stands for."""
-    if get_origin(kind) is not np.ndarray:
-        raise ValueError(f"no rule for {kind}")
-    flat = msgspec.convert(value, _Array)
-    dtype = DTYPES.get(flat.dtype)
-    if dtype is None:
-        raise ValueError(f"array of {flat.dtype!r}, accepted are {', '.join(DTYPES)}")
-    if any(side < 0 for side in flat.shape) or math.prod(flat.shape) * dtype.itemsize != len(flat.data):
-        raise ValueError(f"array of shape {flat.shape} in {len(flat.data)} bytes")
-    return np.frombuffer(flat.data, dtype).reshape(flat.shape)
 
 
 def _check(frame: Frame, header: Header | None) -> None:
@@ -143,5 +186,6 @@ def _check_step(step: Step, agents: int, header: Header) -> None:
 
 
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_flat)
-_MESSAGES = msgspec.msgpack.Decoder(Message, dec_hook=_array)
+_MESSAGES = msgspec.msgpack.Decoder(Header | _Frame | Status)
+_FRAMES = msgspec.msgpack.Decoder(_Frame)
 _COMMANDS = msgspec.msgpack.Decoder(Command)

@@ -74,7 +74,7 @@ class Frame(msgspec.Struct, frozen=True, tag="frame"):
     @property
     def agents(self) -> int:
         """Number of agents M, the training agent among them."""
-        return len(self.now.modes)
+        return int(self.now.modes.size)
 
 
 class Status(msgspec.Struct, frozen=True, tag="status"):

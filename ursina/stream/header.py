@@ -5,11 +5,20 @@ A viewer shows whatever sends a :class:`Header`; names, colours, units and const
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 Format = Literal["number", "count", "percent", "choice"]
+
+MAX_CATEGORIES = 16
+"""Colours that the shaders hold."""
+
+Few = msgspec.Meta(max_length=1024)
+"""Axes, categories, choices; more would be no description."""
+
+Many = msgspec.Meta(max_length=65_536)
+"""Numbers of a run."""
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -34,7 +43,7 @@ class Axis(msgspec.Struct, frozen=True):
 class Goal(msgspec.Struct, frozen=True):
     """Where the agents are to go: a disc in the plane shown."""
 
-    state: tuple[float, ...]
+    state: Annotated[tuple[float, ...], Few]
     """(d,) its centre."""
     radius: float
     """In the plane shown, > 0."""
@@ -56,7 +65,7 @@ class Controller(msgspec.Struct, frozen=True):
 
     label: str
     """For people: ``TD3 alone``."""
-    category_labels: tuple[str, ...] = ()
+    category_labels: Annotated[tuple[str, ...], Few] = ()
     """What the legend says of the categories under this controller; empty for their own labels."""
 
 
@@ -73,7 +82,7 @@ class Number(msgspec.Struct, frozen=True):
     """``percent`` of a fraction in [0, 1]; ``choice``: the value is an index into ``choices``."""
     digits: int = 2
     """Decimals of a ``number``."""
-    choices: tuple[str, ...] = ()
+    choices: Annotated[tuple[str, ...], Few] = ()
     scalar: str = ""
     """Tag under which it is logged once an episode; empty for numbers that are not."""
     zero: bool = True
@@ -101,6 +110,21 @@ class Chart(msgspec.Struct, frozen=True):
     """Name of the number that counts its time, in whole steps."""
 
 
+class Curves(msgspec.Struct, frozen=True):
+    """Numbers of finished episodes, drawn from the first to the newest: how far learning has come.
+
+    Percentages have an axis of their own, from 0 to 100 %.
+    """
+
+    title: str
+    numbers: Annotated[tuple[str, ...], Few]
+    """Names of the numbers that become lines."""
+    over: str
+    """Name of the number that grows with every finished episode."""
+    reference: str = ""
+    """Name of the number that the others are to be compared with; empty for none."""
+
+
 class Header(msgspec.Struct, frozen=True, tag="header"):
     """A run's description; construction checks that its parts fit together.
 
@@ -112,14 +136,14 @@ class Header(msgspec.Struct, frozen=True, tag="header"):
 
     run: str
     """Name of the run."""
-    axes: tuple[Axis, ...]
+    axes: Annotated[tuple[Axis, ...], Few]
     """(d,) state axes, d ≥ 2."""
     plane: tuple[int, int]
     """Which axes are shown: columns and rows of the Q-grid."""
     critic: str
     """What its values are: ``min(Q1, Q2) at the actor's action``."""
-    categories: tuple[Category, ...]
-    numbers: tuple[Number, ...]
+    categories: Annotated[tuple[Category, ...], Few]
+    numbers: Annotated[tuple[Number, ...], Many]
     agent: bool
     """Whether row 0 of the agents is the one that is being trained."""
     agents: int
@@ -128,11 +152,12 @@ class Header(msgspec.Struct, frozen=True, tag="header"):
     heading: int | None = None
     """Axis that holds the agents' heading in radians, if there is one."""
     category_title: str = "Who chose the action"
-    controllers: tuple[Controller, ...] = ()
+    controllers: Annotated[tuple[Controller, ...], Few] = ()
     controlled_by: str = ""
     """Name of the number that is the place of the present controller; empty where nobody can be chosen."""
     rule: Rule | None = None
     chart: Chart | None = None
+    curves: Curves | None = None
     episode: str = ""
     """Name of the number that counts episodes: when it changes, all other numbers are worth a look."""
 
@@ -141,6 +166,7 @@ class Header(msgspec.Struct, frozen=True, tag="header"):
         named = [self.controlled_by, self.episode]
         named += [self.rule.certificate] if self.rule else []
         named += [self.chart.number, self.chart.over] if self.chart else []
+        named += [*self.curves.numbers, self.curves.over, self.curves.reference] if self.curves else []
         axes = range(len(self.axes))
         _require(len(set(names)) == len(names), "numbers must have different names")
         _require(
@@ -169,10 +195,6 @@ class Header(msgspec.Struct, frozen=True, tag="header"):
             if number.name == name:
                 return place
         raise KeyError(name)
-
-
-MAX_CATEGORIES = 16
-"""Colours that the shaders hold."""
 
 
 def _require(holds: bool, what: str) -> None:

@@ -147,6 +147,8 @@ class Outlet:
         ------
         EOFError
             If the viewer is gone.
+        CodecError
+            If it sends what is no command.
         """
         if patience > 0.0:
             self._inlet.arrived.wait(patience)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import takewhile
 
+import numpy as np
+from numpy.typing import NDArray
 from panda3d.core import NodePath, Texture
 
 from calf_gpu.app.stream.header import Header
@@ -19,6 +21,7 @@ from calf_gpu.app.visuals.drawing import Drawing, Rect, TextBox
 from calf_gpu.app.visuals.glyph_atlas import GlyphAtlas
 from calf_gpu.app.visuals.hud_panel import draw_panel, first_baseline, panel_height
 from calf_gpu.app.visuals.keys import draw_help
+from calf_gpu.app.visuals.learning_chart import LearningChart
 from calf_gpu.app.visuals.legend import Legend
 from calf_gpu.app.visuals.number_text import Rows
 from calf_gpu.app.visuals.quad_batch import PixelRoot, QuadBatch
@@ -68,6 +71,8 @@ class Hud:
         self._chips: dict[str, theme.Color] = {}
         self._controller: int | None = None
         self._overlay = False
+        self._learning: LearningChart | None = None
+        self._learning_shown = True
         self._drawings: dict[str, Drawing] = {}
         self._pixels = PixelRoot(parent, *size)
         self.root = self._pixels.node
@@ -102,6 +107,7 @@ class Hud:
         self._blocks = {title: [] for title in (*titles, PICTURE)}
         self._controller = None
         self.timeline.clear()
+        self._learning = LearningChart(header, header.curves) if header.curves is not None else None
         self._areas.clear()
         self._details.clear()
         self._drawings.clear()
@@ -151,6 +157,16 @@ class Hud:
             self._controller = index
             self._draw_legend()
 
+    def push_learning(self, numbers: NDArray[np.float64]) -> None:
+        """Take a frame's numbers for the learning curves; draws them anew when an episode has ended."""
+        if self._learning is not None and self._learning.push(numbers):
+            self._draw_learning()
+
+    def toggle_learning(self) -> None:
+        """Show the learning curves, or hide them."""
+        self._learning_shown = not self._learning_shown
+        self._draw_all()
+
     @property
     def help_visible(self) -> bool:
         """Whether the list of keys is shown."""
@@ -175,6 +191,7 @@ class Hud:
             self._draw_block(title)
         self._draw("legend", self._legend is not None, self._paint_legend)
         self._draw_timeline()
+        self._draw_learning()
         self._draw("table", bool(self._table), self._paint_table)
         self._draw("message", self._message is not None, self._paint_message)
         self._draw("help", self._help, self._paint_help)
@@ -186,6 +203,9 @@ class Hud:
     def _draw_timeline(self) -> None:
         shown = self._header is not None and self._header.chart is not None
         self._draw("timeline", shown, self._paint_timeline)
+
+    def _draw_learning(self) -> None:
+        self._draw("learning", self._learning_area is not None, self._paint_learning)
 
     def _draw(self, layer: str, shown: bool, paint: Callable[[Drawing], None]) -> None:
         """Lay a layer out again and hand it to the geometry."""
@@ -210,9 +230,14 @@ class Hud:
         if self._header is not None and self._header.chart is not None:
             self.timeline.draw(drawing, self._timeline_area, self._header.chart.title)
 
+    def _paint_learning(self, drawing: Drawing) -> None:
+        if self._learning is not None and self._learning_area is not None:
+            self._learning.draw(drawing, self._learning_area)
+
     def _paint_table(self, drawing: Drawing) -> None:
         top = self._right_bottom + self._gap
-        room = self._timeline_area.y0 - self._gap - top
+        below = self._learning_area or self._timeline_area
+        room = below.y0 - self._gap - top
         rows = self._table
         while rows and panel_height(self._measures, len(rows)) > room:
             rows = rows[:-1]
@@ -277,3 +302,14 @@ class Hud:
     def _timeline_area(self) -> Rect:
         height = self._measures.px(138)
         return self._right(self._measures.height - self._measures.margin - height, height)
+
+    @property
+    def _learning_area(self) -> Rect | None:
+        """Where the learning curves stand: above the timeline, if they are wanted and there is room."""
+        if self._learning is None or not self._learning_shown:
+            return None
+        height = self._learning.height(5, self._measures.row)
+        bottom = self._timeline_area.y0 - self._gap
+        if bottom - height < self._right_bottom + self._gap:
+            return None
+        return self._right(bottom - height, height)

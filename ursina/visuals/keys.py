@@ -23,6 +23,7 @@ class Do(Enum):
     AGENTS = auto()
     CONTROLLER = auto()
     PART = auto()
+    LEARNING = auto()
     RESTART = auto()
     WRITE_PROFILE = auto()
     TABLE = auto()
@@ -68,6 +69,7 @@ KEYS = (
     Keys(("H",), "landscape", Do.PART, {"h": "landscape"}),
     Keys(("G",), "grid lines", Do.PART, {"g": "grid"}),
     Keys(("C",), "certificate overlay: where the critic can be trusted", Do.PART, {"c": "overlay"}),
+    Keys(("L",), "learning curves", Do.LEARNING, {"l": None}),
     Keys(("T",), "restart training whose process ended", Do.RESTART, {"t": None}),
     Keys(("F1",), "write the profile (JSON, CSV)", Do.WRITE_PROFILE, {"f1": None}),
     Keys(("F2",), "profiler table", Do.TABLE, {"f2": None}),

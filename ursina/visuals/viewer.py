@@ -239,6 +239,8 @@ class Viewer:
             self._set_controller(value)
         elif do is Do.PART and self._picture is not None:
             self._picture.toggle(value)
+        elif do is Do.LEARNING:
+            self._hud.toggle_learning()
         elif do is Do.RESTART:
             self._restart()
         elif do is Do.WRITE_PROFILE:

@@ -99,6 +99,7 @@ class TrainingVisualizer:
             if chart is not None:
                 over = int(self._number(frame, chart.over))
                 self._hud.timeline.push(over, self._number(frame, chart.number))
+            self._hud.push_learning(frame.numbers)
 
     def update_stats_display(self) -> None:
         """Rewrite the blocks of the HUD whose values were due and have changed, or all of them every frame."""
