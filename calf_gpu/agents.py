@@ -17,6 +17,7 @@ from panda3d.core import (
 
 from calf_gpu.colormap import mode_color_array
 from calf_gpu.geometry import bare_vertices, triangles
+from calf_gpu.heights import marked
 from calf_gpu.memory import texture_floats
 from calf_gpu.palette import MODE_COLORS
 from calf_gpu.programs import ProgramSwitch
@@ -48,6 +49,9 @@ class Agents:
         Of a sphere or of a cone's base, in plane units.
     cpu_heights
         Take heights in [0, 1] from :meth:`update` instead of computing them on the GPU; the picture is the same.
+    own_values
+        Draw agents the paler the more their own critic values, given to :meth:`update`, differ from the surface under
+        them: for states with more axes than the plane shows.
     mode_colors
         (K, 3) sRGB in [0, 1] by mode, K ≤ 16; later modes have the last colour.
     upload
@@ -71,6 +75,7 @@ class Agents:
         radius: float = 0.075,
         *,
         cpu_heights: bool = False,
+        own_values: bool = False,
         mode_colors: ArrayLike = MODE_COLORS,
         upload: str = "auto",
         window: GraphicsOutput | None = None,
@@ -79,6 +84,7 @@ class Agents:
             raise ValueError(f"agent shape must be one of {', '.join(SHAPES)}, got {shape!r}")
         self.records = RecordBuffer(count, 1, upload, window=window, name="agent_records")
         self._heights = Texture("agent_heights") if cpu_heights else None
+        self._values = Texture("agent_values") if own_values else None
         node = GeomNode("agents")
         node.set_bounds(OmniBoundingVolume())
         node.set_final(True)
@@ -94,9 +100,10 @@ class Agents:
         )
         self.set_radius(radius)
         self._set_count(count)
-        self.program = ProgramSwitch(
-            self.root, "agents", always=(shape.upper(), *(("CPU_HEIGHTS",) if cpu_heights else ()))
-        )
+        always = [shape.upper()]
+        always += ["CPU_HEIGHTS"] if cpu_heights else []
+        always += ["OWN_VALUES"] if own_values else []
+        self.program = ProgramSwitch(self.root, "agents", always=tuple(always))
 
     @property
     def count(self) -> int:
@@ -108,7 +115,12 @@ class Agents:
         """Bytes of records written by raw OpenGL calls so far."""
         return self.records.uploaded_bytes
 
-    def update(self, records: NDArray[np.float32], heights: NDArray[np.float32] | None = None) -> None:
+    def update(
+        self,
+        records: NDArray[np.float32],
+        heights: NDArray[np.float32] | None = None,
+        values: NDArray[np.float32] | None = None,
+    ) -> None:
         """Move the agents.
 
         Parameters
@@ -117,12 +129,18 @@ class Agents:
             (N, 4) float32 {a0, a1, heading, code}.
         heights
             (N,) in [0, 1], needed with `cpu_heights` and ignored without.
+        values
+            (N,) critic values of the agents' own states, needed with `own_values` and ignored without.
         """
         self.records.write(0, records)
         if self._heights is not None:
             if heights is None:
                 raise ValueError("agents made with cpu_heights need heights in each update")
             texture_floats(self._heights)[:] = heights
+        if self._values is not None:
+            if values is None:
+                raise ValueError("agents made with own_values need values in each update")
+            texture_floats(self._values)[:] = marked(values)
 
     def resize(self, count: int) -> None:
         """Add agents at the end or remove the last ones; new ones show at the origin until the next update."""
@@ -137,9 +155,10 @@ class Agents:
         node = self.root.node()
         node.remove_all_geoms()
         node.add_geom(_geometry(count))
-        if self._heights is not None:
-            self._heights.setup_buffer_texture(count, Texture.T_float, Texture.F_r32, GeomEnums.UH_dynamic)
-            self.root.set_shader_input("agent_heights", self._heights)
+        for texture in (self._heights, self._values):
+            if texture is not None:
+                texture.setup_buffer_texture(count, Texture.T_float, Texture.F_r32, GeomEnums.UH_dynamic)
+                self.root.set_shader_input(texture.get_name(), texture)
 
 
 def _geometry(count: int) -> Geom:

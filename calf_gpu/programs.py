@@ -48,7 +48,9 @@ PROGRAMS: dict[str, Program] = {
     "landscape": Program(
         "landscape.vert", "landscape.frag", switches=("GRID_LINES", "CONTOURS", "OVERLAY", "CPU_HEIGHTS")
     ),
-    "agents": Program("agents.vert", "agents.frag", switches=("CPU_HEIGHTS",), choices=("SPHERE", "CONE")),
+    "agents": Program(
+        "agents.vert", "agents.frag", switches=("CPU_HEIGHTS", "OWN_VALUES"), choices=("SPHERE", "CONE")
+    ),
     "trails": Program("trails.vert", "trails.frag", choices=("RIBBON", "LINE")),
 }
 """Every program of the library by name."""

@@ -56,6 +56,8 @@ class SwarmView:
         Vertices of the landscape along an axis; a few per cell of the Q-grid look smooth.
     cpu_heights
         Compute heights with NumPy instead of on the GPU; the picture is the same.
+    own_values
+        Agents have critic values of their own, given to :meth:`update`: those that differ from the surface are paler.
     trail_style, trail_width, trail_decimation, upload
         See :class:`~calf_gpu.trails.TrailRing`.
 
@@ -88,6 +90,7 @@ class SwarmView:
         agent_radius: float = 0.085,
         resolution: int = 101,
         cpu_heights: bool = False,
+        own_values: bool = False,
         trail_style: str = "ribbon",
         trail_width: float = 2.5,
         trail_decimation: int = 0,
@@ -114,6 +117,7 @@ class SwarmView:
             shape,
             agent_radius,
             cpu_heights=cpu_heights,
+            own_values=own_values,
             mode_colors=mode_colors,
             upload=upload,
             window=window,
@@ -161,6 +165,7 @@ class SwarmView:
         modes: ArrayLike | None = None,
         respawned: ArrayLike | None = None,
         heights: ArrayLike | None = None,
+        values: ArrayLike | None = None,
         *,
         highlighted: bool = True,
     ) -> None:
@@ -178,6 +183,8 @@ class SwarmView:
             (N,) true where an episode starts: the trail breaks.
         heights
             (N,) in [0, 1], taken with `cpu_heights`; default computed here.
+        values
+            (N,) critic values of the agents' own states, needed with `own_values`.
         highlighted
             Whether agent 0 is highlighted: yellow and larger.
         """
@@ -192,7 +199,7 @@ class SwarmView:
             records[0, 3] += HIGHLIGHT_BIT
         if self._cpu_heights and heights is None:
             heights = self._heights(records[:, :2])
-        self.agents.update(records, None if heights is None else np.asarray(heights, np.float32))
+        self.agents.update(records, _floats(heights), _floats(values))
 
     def resize(self, n: int) -> None:
         """Add agents at the end or remove the last ones; the others keep their trails."""
@@ -214,6 +221,10 @@ class SwarmView:
 
     def _heights(self, points: NDArray[np.float32]) -> NDArray[np.floating]:
         return normalise(sample_grid(self.grid.values, self.grid.extent, points), *self.grid.range)
+
+
+def _floats(values: ArrayLike | None) -> NDArray[np.float32] | None:
+    return None if values is None else np.asarray(values, np.float32)
 
 
 def _square_range(q: NDArray[np.float32]) -> tuple[float, float]:

@@ -13,6 +13,9 @@ uniform samplerBuffer agent_records;    // a0, a1, heading, code
 #ifdef CPU_HEIGHTS
 uniform samplerBuffer agent_heights;
 #endif
+#ifdef OWN_VALUES
+uniform samplerBuffer agent_values;     // the critic at each agent's own state, with all its axes
+#endif
 uniform float agent_radius;             // plane units
 uniform vec2 viewport;                  // pixels
 
@@ -37,6 +40,9 @@ const float HIGHLIGHT_SIZE = 1.4;
 const float MARGIN = 1.25;              // of the quad around a body: perspective and the anti-aliased rim
 const float CONE_LENGTH = 4.0;          // in radii of the base
 const float CONE_BACK = 1.8;            // from the agent's place to the base
+const vec3 PALE_COLOR = vec3(0.74, 0.78, 0.83);
+const float PALENESS = 0.78;            // of an agent whose own height is nothing like the surface's
+const vec2 PALE_FROM = vec2(0.02, 0.25);    // differences of heights at which agents begin to pale, and are palest
 const float REACH = 6.0;                // of body and shadow from the agent's place, in radii, generously
 
 // Agents are no instances: with so few vertices each, most lanes of a GPU would be idle.
@@ -102,6 +108,17 @@ float height_at(vec2 place) {
 #endif
 }
 
+// The colour of the record, paler where the surface under the agent is not that of its own state.
+vec3 color_of(vec4 record) {
+    vec3 color = code_color(record.w);
+#ifdef OWN_VALUES
+    float own = texelFetch(agent_values, agent()).r;
+    float apart = is_bad(own) ? 0.0 : abs(height_of_q(own) - surface_height(record.xy));
+    color = mix(color, PALE_COLOR, PALENESS * smoothstep(PALE_FROM.x, PALE_FROM.y, apart));
+#endif
+    return color;
+}
+
 void body_vertex(vec4 record, float radius, PlaneFrame frame) {
     vec2 slope = surface_slope(record.xy);
     vec3 point = (p3d_ModelViewMatrix * vec4(record.xy, height_at(record.xy), 1.0)).xyz;
@@ -132,7 +149,7 @@ void main() {
     vec4 record = texelFetch(agent_records, agent());
     PlaneFrame frame = plane_frame(p3d_ModelViewMatrix);
     float radius = agent_radius * (is_highlighted(record.w) ? HIGHLIGHT_SIZE : 1.0);
-    body_color = code_color(record.w);
+    body_color = vec3(0.0);
     body = vec4(0.0);
     body_axis = vec3(0.0);
     offset = vec2(0.0);
@@ -148,6 +165,7 @@ void main() {
         gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
         return;
     }
+    body_color = color_of(record);
     if (in_shadow) shadow_vertex(record, radius, frame.scale.x, smoothstep(SHADOW_PIXELS.x, SHADOW_PIXELS.y, pixels));
     else if (is_point) point_vertex(record, size, pixels, frame);
     else body_vertex(record, size, frame);

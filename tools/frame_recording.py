@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from calf_gpu.app.stream.codec import Decoder, Message, encode
 from calf_gpu.app.stream.commands import Command
 from calf_gpu.app.stream.frame import Frame, Grid
@@ -19,7 +21,7 @@ def save_recording(path: Path, messages: Iterable[Message]) -> None:
             if isinstance(message, Frame) and message.grid is not None:
                 known, shown = shown, message.grid
                 if known is not None and known.version == shown.version:
-                    message = Frame(message.number, message.now, message.numbers, None, message.earlier)
+                    message = msgspec.structs.replace(message, grid=None)
             write_message(file, encode(message))
 
 

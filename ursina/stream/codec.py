@@ -76,12 +76,14 @@ class _Frame(msgspec.Struct, frozen=True, tag="frame"):
     now: _Step
     numbers: _Array
     grid: _Grid | None = None
+    values: _Array | None = None
     earlier: Annotated[tuple[_Step, ...], msgspec.Meta(max_length=MAX_STEPS - 1)] = ()
 
     def frame(self) -> Frame:
         grid = Grid(self.grid.version, self.grid.values.array()) if self.grid is not None else None
+        values = self.values.array() if self.values is not None else None
         earlier = tuple(step.step() for step in self.earlier)
-        return Frame(self.number, self.now.step(), self.numbers.array(), grid, earlier)
+        return Frame(self.number, self.now.step(), self.numbers.array(), grid, values, earlier)
 
 
 def encode(message: Message | Command) -> bytes:
@@ -164,6 +166,9 @@ def _check(frame: Frame, header: Header | None) -> None:
         raise CodecError("no agents, though the run says that it trains one")
     if (frame.numbers.dtype, frame.numbers.shape) != (np.float64, (len(header.numbers),)):
         raise CodecError(f"{frame.numbers.shape} numbers, the header declares {len(header.numbers)}")
+    own = frame.values
+    if own is not None and (own.dtype, own.shape) != (np.float32, (frame.agents,)):
+        raise CodecError(f"values of {own.dtype} and shape {own.shape} for {frame.agents} agents")
     if frame.grid is not None:
         values = frame.grid.values
         if values.dtype != np.float32 or values.ndim != 2 or min(values.shape) < 2:

@@ -60,6 +60,9 @@ class Frame(msgspec.Struct, frozen=True, tag="frame"):
         (K,) float64 in the order of the header's ``numbers``, nan for what does not exist yet.
     grid
         The critic; None where it is that of the frame before.
+    values
+        (M,) float32, the critic at every agent's own state with all its axes, nan where it is not known; None where the
+        plane shows all axes, so that the Q-grid says the same.
     earlier
         Steps between the frame before and this one, oldest first, all of M agents: trails need them to stay
         continuous where the run is faster than the picture.
@@ -69,6 +72,7 @@ class Frame(msgspec.Struct, frozen=True, tag="frame"):
     now: Step
     numbers: NDArray[np.float64]
     grid: Grid | None = None
+    values: NDArray[np.float32] | None = None
     earlier: tuple[Step, ...] = ()
 
     @property
@@ -96,7 +100,7 @@ def join(older: Frame, newer: Frame) -> Frame:
     grid = newer.grid if newer.grid is not None else older.grid
     if newer.number == older.number and older.agents == newer.agents and not newer.earlier:
         now = _starting(newer.now, older.now.respawned)
-        return Frame(newer.number, now, newer.numbers, grid, older.earlier)
+        return msgspec.structs.replace(newer, now=now, grid=grid, earlier=older.earlier)
     before, after = [*older.earlier, older.now], [*newer.earlier, newer.now]
     if older.agents != newer.agents:
         after[0] = _starting(after[0], _any_start(before, newer.agents))
@@ -105,13 +109,13 @@ def join(older: Frame, newer: Frame) -> Frame:
         kept = [*before, *after][-MAX_STEPS:]
         if len(before) + len(after) > MAX_STEPS:
             kept[0] = _starting(kept[0], np.ones(newer.agents, np.bool_))
-    return Frame(newer.number, kept[-1], newer.numbers, grid, tuple(kept[:-1]))
+    return msgspec.structs.replace(newer, now=kept[-1], grid=grid, earlier=tuple(kept[:-1]))
 
 
 def without_steps(frame: Frame) -> Frame:
     """Return the frame as the start of what is shown: no steps before it, and every agent begins here."""
     now = Step(frame.now.states, frame.now.modes, np.ones(frame.agents, np.bool_))
-    return Frame(frame.number, now, frame.numbers, frame.grid)
+    return msgspec.structs.replace(frame, now=now, earlier=())
 
 
 def _starting(step: Step, also: NDArray[np.bool_]) -> Step:

@@ -189,6 +189,11 @@ class Header(msgspec.Struct, frozen=True, tag="header"):
         first, second = (self.axes[axis] for axis in self.plane)
         return first.low, first.high, second.low, second.high
 
+    @property
+    def hidden(self) -> bool:
+        """Whether states have axes that the plane does not show; frames then have ``values``."""
+        return len(self.axes) > 2
+
     def index(self, name: str) -> int:
         """Return the place of a number in a frame's ``numbers``; raises KeyError for one not declared."""
         for place, number in enumerate(self.numbers):

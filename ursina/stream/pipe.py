@@ -10,6 +10,8 @@ import threading
 from collections import deque
 from typing import IO
 
+import msgspec
+
 from calf_gpu.app.stream.codec import MAX_BYTES, CodecError, Message, decode_command, encode
 from calf_gpu.app.stream.commands import Command, Ready
 from calf_gpu.app.stream.frame import Frame, join
@@ -194,4 +196,4 @@ class Outlet:
         known, self._grid = self._grid, frame.grid.version
         if frame.grid.version != known:
             return frame
-        return Frame(frame.number, frame.now, frame.numbers, None, frame.earlier)
+        return msgspec.structs.replace(frame, grid=None)

@@ -45,12 +45,12 @@ class Landscape:
 
     def update(self) -> None:
         """Value the plane's nodes by the critic of now."""
-        learner, states = self._learner, self._states
-        actions = np.zeros((len(states), self._system.action_dim))
-        if self._at_actor:
-            actions = learner.actions(states)
-        q = learner.q_values(states, actions, "grid")
-        self.show(Grid(learner.version, q.astype(np.float32).reshape(self._shape)))
+        q = self._ask(self._states)
+        self.show(Grid(self._learner.version, q.reshape(self._shape)))
+
+    def values(self, states: NDArray[np.float64]) -> NDArray[np.float32] | None:
+        """Return the critic at (N, d) states as they are, (N,); None where the plane shows all of their axes."""
+        return self._ask(states) if states.shape[1] > 2 else None
 
     def show(self, grid: Grid) -> None:
         """Show a grid that was valued before; one of another size is left."""
@@ -61,6 +61,13 @@ class Landscape:
         good = grid.values[~bad]
         self.bad_cells = int(bad.sum())
         self.least, self.greatest = (float(good.min()), float(good.max())) if good.size else (np.nan, np.nan)
+
+    def _ask(self, states: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the critic's (N,) values at the actor's actions or at zero, in one batch."""
+        actions = np.zeros((len(states), self._system.action_dim))
+        if self._at_actor:
+            actions = self._learner.actions(states)
+        return self._learner.q_values(states, actions, "grid").astype(np.float32)
 
     @property
     def stale(self) -> bool:

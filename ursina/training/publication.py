@@ -158,7 +158,8 @@ class Publication:
         respawned = np.concatenate([[self._training_respawned], swarm.respawned])
         self._training_respawned = False
         numbers = np.concatenate([read(self.run.readings, self.run), read(self._readings, self)])
-        return Frame(self._number, Step(states, modes, respawned), numbers, self.landscape.grid)
+        values = self.landscape.values(np.vstack([trainer.state[None], swarm.states]))
+        return Frame(self._number, Step(states, modes, respawned), numbers, self.landscape.grid, values)
 
     def _state_dict(self) -> State:
         return {

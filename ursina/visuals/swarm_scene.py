@@ -73,7 +73,7 @@ class SwarmScene:
         now = PlaneStep(frame.now, self._header)
         with self._profiler.section("agents"):
             self._resize(len(now))
-            self._move_agents(now)
+            self._move_agents(now, frame.values)
         self._axes.face(application.base.cam)
         if frame.number == self._last_step:
             return  # paused: the trails have this step already
@@ -119,6 +119,7 @@ class SwarmScene:
             agent_radius=agent_radius(options, header, len(self._records)),
             resolution=RESOLUTION,
             cpu_heights=self._on_cpu,
+            own_values=header.hidden,
             trail_style=options.trail_style,
             trail_width=options.trail_width,
             trail_decimation=min(options.trail_decimation, options.trail_length) if ring else 1,
@@ -149,12 +150,14 @@ class SwarmScene:
             self._certified = certified
             self._view.landscape.set_certificate(certified, rule.nu_bar, (rule.c_low, rule.c_up))
 
-    def _move_agents(self, now: PlaneStep) -> None:
+    def _move_agents(self, now: PlaneStep, values: NDArray[np.float32] | None) -> None:
         self._records[:, :2] = now.points
         self._records[:, 2] = now.headings
         self._records[:, 3] = now.codes
         heights = self.heatmap.heights(now.points).astype(np.float32) if self._on_cpu else None
-        self._view.agents.update(self._records, heights)
+        if values is None:
+            values = np.full(len(now), np.nan, np.float32)
+        self._view.agents.update(self._records, heights, values)
 
     def _push_trails(self, step: PlaneStep) -> None:
         heights: NDArray[np.floating] = NOTHING
