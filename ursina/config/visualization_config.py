@@ -1,359 +1,158 @@
-"""All options of the program: one frozen dataclass, documented field by field and checked on construction."""
+"""All options of the program, room by room, and what they must satisfy together."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, Self
+
+from calf_gpu.app.config.calf import CalfOptions
+from calf_gpu.app.config.export import ExportOptions
+from calf_gpu.app.config.learn import LearnOptions
+from calf_gpu.app.config.room import OptionError, Room, shown
+from calf_gpu.app.config.rules import Range, Rule
+from calf_gpu.app.config.run import RunOptions
+from calf_gpu.app.config.view import ViewOptions
+
+__all__ = [
+    "MAX_TRAIL_RECORDS",
+    "PRESETS",
+    "RANGES",
+    "ROOMS",
+    "ROOM_OF",
+    "RULES",
+    "OptionError",
+    "VisualizationConfig",
+    "accepts",
+    "shown",
+]
+
+ROOMS: dict[str, type[Room]] = {
+    "run": RunOptions,
+    "learn": LearnOptions,
+    "calf": CalfOptions,
+    "view": ViewOptions,
+    "export": ExportOptions,
+}
+"""Rooms by the name that they have in :class:`VisualizationConfig`, in files and in the help."""
+
+ROOM_OF: dict[str, str] = {option: name for name, room in ROOMS.items() for option in room.rules}
+"""The room of every option; no two options share a name."""
+
+RULES: dict[str, Rule] = {option: rule for room in ROOMS.values() for option, rule in room.rules.items()}
+"""What every option accepts."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    option: (rule.low, rule.high) for option, rule in RULES.items() if isinstance(rule, Range)
+}
+"""Inclusive bounds of every numeric option; of sizes and lists they bound each number."""
 
 PRESETS: dict[str, dict[str, int]] = {
     "low": {"n_agents": 3, "trail_length": 300, "grid_size": 15},
     "medium": {"n_agents": 5, "trail_length": 600, "grid_size": 21},
     "high": {"n_agents": 10, "trail_length": 1000, "grid_size": 31},
 }
-"""Field values of every preset; explicit values win over them."""
-
-RANGES: dict[str, tuple[float, float]] = {
-    "n_agents": (1, 100_000),
-    "grid_size": (2, 1024),
-    "trail_length": (2, 10_000),
-    "seed": (0, 2**32 - 1),
-    "episodes": (1, 1_000_000),
-    "checkpoint_interval": (1, 1_000_000),
-    "sim_rate": (0.0, 100_000.0),
-    "size": (64, 8192),
-    "frames": (1, 100_000_000),
-    "capture_every": (1, 1_000_000),
-    "trail_width": (0.5, 32.0),
-    "trail_decimation": (0, 100),
-    "height_scale": (0.01, 20.0),
-    "agent_size": (0.0, 1.0),
-    "q_grid_interval": (1, 10_000),
-    "q_stats_interval": (1, 10_000),
-    "text_interval": (1, 10_000),
-    "profiler_interval": (1, 10_000),
-    "initial_relax": (0.0, 1.0),
-    "nu_bar": (0.0, 1e6),
-    "c_low": (0.0, 1e9),
-    "c_up": (0.0, 1e9),
-    "relax_decay": (0.0, 1.0),
-}
-"""Inclusive bounds of every numeric field; ``size`` is bounded side by side."""
+"""Values of every preset; explicit values win over them."""
 
 MAX_TRAIL_RECORDS = 2**27
 """Bound on (n_agents + 1)·(trail_length + 1): 2 GiB of 16-byte trail records."""
 
 
-class OptionError(ValueError):
-    """One option has a value it does not accept.
-
-    Attributes
-    ----------
-    option
-        Field name, for example ``n_agents``.
-    reason
-        What the option accepts and what it got, without the name.
-    """
-
-    def __init__(self, option: str, reason: str) -> None:
-        super().__init__(f"{option} {reason}")
-        self.option = option
-        self.reason = reason
-
-
 @dataclass(frozen=True)
 class VisualizationConfig:
-    """Every option of the program.
+    """Every option of the program, for example ``config.learn.batch_size``.
 
-    Construction checks types and ranges and raises :class:`OptionError` (a ``ValueError`` of one line). Use
-    :meth:`from_preset` to start from a preset; the defaults below are those of ``medium``.
+    Rooms check their own options, this class checks what belongs to several; both raise :class:`OptionError`
+    (a ``ValueError`` of one line). The defaults are those of the preset ``medium``.
     """
 
-    system: Literal["point_mass", "differential_drive"] = "point_mass"
-    """System that is trained and shown."""
-
-    preset: Literal["low", "medium", "high"] = "medium"
-    """Agents, trail length and grid size together: 3/300/15, 5/600/21 or 10/1000/31."""
-
-    n_agents: int = 5
-    """Agents of the swarm, the training agent not counted."""
-
-    grid_size: int = 21
-    """Nodes along each side of the Q-grid."""
-
-    trail_length: int = 600
-    """Points kept of every agent's trail."""
-
-    heights: Literal["loop", "numpy", "gpu"] = "numpy"
-    """Where heights are computed: a Python loop over agents, NumPy, or the vertex shaders."""
-
-    trails: Literal["per_agent", "ring"] = "ring"
-    """One mesh per agent, or all trails in one ring buffer on the GPU."""
-
-    stats: Literal["every_frame", "cached"] = "cached"
-    """HUD numbers computed and rebuilt every frame, or only when due."""
-
-    swarm_policy: Literal["calf", "td3", "nominal"] = "calf"
-    """Who controls the swarm: CALF, the bare TD3 actor, or the nominal stabilizer."""
-
-    q_action: Literal["actor", "zero"] = "actor"
-    """Action at which the Q-grid is evaluated."""
-
-    seed: int = 0
-    """Seed of everything random."""
-
-    episodes: int = 500
-    """Training episodes; the program goes on showing the result after the last."""
-
-    training: Literal["auto", "process", "inline"] = "auto"
-    """Train in a process of its own at full speed, or one step inside each frame so that equal seeds give equal
-    frames; auto is process in a window and inline offscreen."""
-
-    sim_rate: float = 100.0
-    """Swarm steps per second when training has its own process (100 is real time); 0 makes one step a frame."""
-
-    offscreen: bool = False
-    """Render without a window and write preview.png and preview.mp4 into the run directory."""
-
-    size: tuple[int, int] = (1280, 720)
-    """Picture size in pixels."""
-
-    frames: int | None = None
-    """Exit after this many frames; offscreen runs stop after 600 unless told otherwise."""
-
-    profile: Path | None = None
-    """JSON file to write the run's timings and counters to."""
-
-    capture: Path | None = None
-    """Folder for captured frames, frame_000123.png."""
-
-    capture_every: int = 1
-    """Frames from one captured picture to the next."""
-
-    hot_reload: bool = False
-    """Reload shaders when their files change."""
-
-    run_dir: Path | None = None
-    """Folder for checkpoints, logs and previews; runs/<date-time>-<system> unless given."""
-
-    resume: bool = False
-    """Continue from the newest complete checkpoint of the run directory."""
-
-    checkpoint_interval: int = 50
-    """Episodes between checkpoints; what a crash can cost."""
-
-    no_render: bool = False
-    """Train without pictures."""
-
-    gl_profile: Literal["default", "core"] = "default"
-    """OpenGL context: the driver's default profile, or 3.3 core (always core on macOS)."""
-
-    trail_upload: Literal["auto", "partial", "fbo", "whole"] = "auto"
-    """How new trail records reach the GPU; auto takes the best the context can do."""
-
-    trail_style: Literal["ribbon", "line"] = "ribbon"
-    """Trails as ribbons of trail_width pixels, or as the cheaper one-pixel lines."""
-
-    trail_width: float = 2.5
-    """Width of ribbon trails in pixels."""
-
-    trail_decimation: int = 0
-    """Draw every this-many-th trail point (and always the newest); 0 thins out many agents' trails by itself."""
-
-    colormap: str = "viridis"
-    """Matplotlib colormap of the landscape."""
-
-    height_scale: float = 2.0
-    """Height of the landscape's highest point in plane units."""
-
-    agent_size: float = 0.0
-    """Radius of an agent in plane units; 0 makes it smaller the more agents there are."""
-
-    show_landscape: bool = True
-    """Show the landscape at start (key H)."""
-
-    show_grid: bool = True
-    """Show grid lines at start (key G)."""
-
-    show_overlay: bool = False
-    """Show the certificate overlay at start (key C)."""
-
-    q_grid_interval: int = 5
-    """Frames between evaluations of the Q-grid while the critic changes."""
-
-    q_stats_interval: int = 10
-    """Frames between evaluations of the HUD's Q-values, and between drawings of the chart of Q†, with cached stats."""
-
-    text_interval: int = 5
-    """Frames between updates of the HUD's text with cached stats."""
-
-    profiler_interval: int = 30
-    """Frames between updates of the on-screen profiler table."""
-
-    initial_relax: float = 0.5
-    """P_relax at the start of an episode."""
-
-    nu_bar: float = 0.01
-    """Least increase of Q that certifies an action (ν̄)."""
-
-    c_low: float = 0.01
-    """Coefficient of the lower bound κ_low(r) = c_low·r²."""
-
-    c_up: float = 1000.0
-    """Coefficient of the upper bound κ_up(r) = c_up·r²."""
-
-    relax_decay: float = 0.99995
-    """Factor of P_relax per step (λ)."""
+    run: RunOptions = field(default_factory=RunOptions)
+    learn: LearnOptions = field(default_factory=LearnOptions)
+    calf: CalfOptions = field(default_factory=CalfOptions)
+    view: ViewOptions = field(default_factory=ViewOptions)
+    export: ExportOptions = field(default_factory=ExportOptions)
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for field in dataclasses.fields(self):
-            value = _checked(field.name, hints[field.name], getattr(self, field.name))
-            object.__setattr__(self, field.name, value)
-        _check_together(self)
+        _check_trails(self)
+        _check_learning(self)
+        if self.export.capture is not None and self.run.no_render:
+            raise OptionError("capture", "needs pictures, so it cannot be used with no_render")
 
     @classmethod
-    def from_preset(cls, preset: str = "medium", **values: Any) -> Self:
-        """Return the preset's configuration with ``values`` laid over it.
+    def of(cls, preset: str = "medium", **flat: Any) -> Self:
+        """Return the preset's configuration with these options, by their names without rooms, laid over it.
 
         Raises
         ------
         OptionError
-            If the preset or a field is unknown or a value is not accepted.
+            If the preset or an option is unknown or a value is not accepted.
         """
         if not isinstance(preset, str) or preset not in PRESETS:
-            raise OptionError("preset", f"accepts {_listed(PRESETS)}, got {shown(preset)}")
-        known = {field.name for field in dataclasses.fields(cls)}
-        for name in values:
-            if name not in known:
-                raise OptionError(name, "is not an option")
-        return cls(**{**PRESETS[preset], **values, "preset": preset})
+            raise OptionError("preset", f"accepts {accepts('preset')}, got {shown(preset)}")
+        values = _by_room({**PRESETS[preset], **flat, "preset": preset})
+        rooms: dict[str, Any] = {name: ROOMS[name](**options) for name, options in values.items()}
+        return cls(**rooms)
+
+    def replace(self, **flat: Any) -> Self:
+        """Return a copy in which these options, by their names without rooms, are others.
+
+        Another ``preset`` is another name only: the options it stands for keep their values.
+
+        Raises
+        ------
+        OptionError
+            As in :meth:`of`.
+        """
+        values = _by_room(flat)
+        rooms = {
+            name: dataclasses.replace(getattr(self, name), **options) for name, options in values.items()
+        }
+        return dataclasses.replace(self, **rooms)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the options as JSON can hold them: paths as strings, tuples as lists."""
-        return {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
+        """Return the options by name as JSON can hold them, paths as strings, tuples as lists; for :meth:`of`."""
+        return {
+            option: _plain(value)
+            for room in dataclasses.asdict(self).values()
+            for option, value in room.items()
+        }
 
 
 def accepts(option: str) -> str:
     """Say in a few words what an option accepts, for example ``an integer from 1 to 100000``."""
-    hint = get_type_hints(VisualizationConfig)[option]
-    if get_origin(hint) is Literal:
-        return _listed(get_args(hint))
-    base = _base(hint)
-    if option == "size":
-        low, high = RANGES[option]
-        return f"WIDTHxHEIGHT, each from {low} to {high}"
-    if base in (int, float):
-        low, high = RANGES[option]
-        return f"{'an integer' if base is int else 'a number'} from {low:.12g} to {high:.12g}"
-    if option == "profile":
-        return "the path of a file"
-    return {bool: "true or false", Path: "a path", str: "the name of a Matplotlib colormap"}[base]
+    return str(RULES[option])
 
 
-def _checked(name: str, hint: Any, value: Any) -> Any:
-    """Return the value in the field's own type, or raise :class:`OptionError`."""
-    if value is None and isinstance(hint, UnionType):
-        return None
-    converted = _converted(name, hint, value)
-    if converted is None:
-        raise OptionError(name, f"accepts {accepts(name)}, got {shown(value)}")
-    return converted
+def _by_room(flat: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options of every room that has some among these."""
+    rooms: dict[str, dict[str, Any]] = {}
+    for option, value in flat.items():
+        if option not in ROOM_OF:
+            raise OptionError(option, "is not an option")
+        rooms.setdefault(ROOM_OF[option], {})[option] = value
+    return rooms
 
 
-def _converted(name: str, hint: Any, value: Any) -> Any:
-    """Return the value in the field's own type, or None where the field does not accept it."""
-    base = _base(hint)
-    if get_origin(hint) is Literal:
-        return value if isinstance(value, str) and value in get_args(hint) else None
-    if name == "size":
-        return _size(value)
-    if base is bool:
-        return value if isinstance(value, bool) else None
-    if base in (int, float):
-        return _number(name, base, value)
-    if base is Path:
-        return Path(value) if isinstance(value, str | Path) and _is_path(name, str(value)) else None
-    return value if isinstance(value, str) and _is_colormap(value) else None
+def _check_trails(config: VisualizationConfig) -> None:
+    agents, length = config.run.n_agents, config.view.trail_length
+    if (agents + 1) * (length + 1) > MAX_TRAIL_RECORDS:
+        longest = MAX_TRAIL_RECORDS // (agents + 1) - 1
+        raise OptionError("trail_length", f"accepts at most {longest} with {agents} agents, got {length}")
+    if config.view.heights == "gpu" and config.view.trails == "per_agent":
+        raise OptionError("heights", "accepts loop or numpy where trails is per_agent, got 'gpu'")
 
 
-def _number(name: str, kind: type, value: Any) -> int | float | None:
-    if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
-        return None
-    low, high = RANGES[name]
-    if not low <= value <= high:  # false for NaN too
-        return None
-    return kind(value)
-
-
-def _size(value: Any) -> tuple[int, int] | None:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        return None
-    sides = [_number("size", int, side) for side in value]
-    return None if None in sides else (int(value[0]), int(value[1]))
-
-
-def _is_path(name: str, text: str) -> bool:
-    """Whether a text can be a path; the profile is a file, so it needs a name before its ending."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # bytes of the command line that are no UTF-8
-        return False
-    file = name != "profile" or (Path(text).name not in ("", "..") and not text.endswith(("/", "\\")))
-    return bool(text.strip()) and "\0" not in text and file
-
-
-def _is_colormap(name: str) -> bool:
-    if name == VisualizationConfig.colormap:
-        return True  # importing Matplotlib takes a while
-    from matplotlib import colormaps
-
-    return name in colormaps
-
-
-def _check_together(config: VisualizationConfig) -> None:
-    """Refuse combinations that no run could satisfy."""
-    records = (config.n_agents + 1) * (config.trail_length + 1)
-    if records > MAX_TRAIL_RECORDS:
-        longest = MAX_TRAIL_RECORDS // (config.n_agents + 1) - 1
-        raise OptionError(
-            "trail_length",
-            f"accepts at most {longest} with {config.n_agents} agents, got {config.trail_length}",
-        )
-    if config.c_low > config.c_up:
-        raise OptionError("c_low", f"accepts at most c_up = {config.c_up:g}, got {config.c_low:g}")
-    if config.no_render and config.capture is not None:
-        raise OptionError("capture", "needs pictures, so it cannot be used with no_render")
-
-
-def _base(hint: Any) -> Any:
-    """Return X of a hint ``X | None``, other hints unchanged."""
-    return (
-        next(arg for arg in get_args(hint) if arg is not type(None)) if isinstance(hint, UnionType) else hint
-    )
+def _check_learning(config: VisualizationConfig) -> None:
+    learn, calf = config.learn, config.calf
+    for option, value in (("batch_size", learn.batch_size), ("return_steps", learn.return_steps)):
+        if value > learn.buffer_size:
+            raise OptionError(option, f"accepts at most buffer_size = {learn.buffer_size}, got {value}")
+    if calf.c_low > calf.c_up:
+        raise OptionError("c_low", f"accepts at most c_up = {calf.c_up:g}, got {calf.c_low:g}")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
-
-
-def _listed(names: Any) -> str:
-    *head, last = names
-    return f"{', '.join(head)} or {last}" if head else str(last)
-
-
-def shown(value: Any) -> str:
-    """Show a refused value on one short line."""
-    if isinstance(value, int) and value.bit_length() > 256:
-        return "a far larger number"  # Python refuses to print thousands of digits
-    if isinstance(value, tuple):
-        return "x".join(map(shown, value))
-    try:
-        text = repr(value)
-    except ValueError:
-        return "numbers far too large"
-    return text if len(text) <= 60 else f"{text[:57]}..."
