@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from calf_gpu.app.config.fields import Number, Room
+from calf_gpu.app.config.room import Room
+from calf_gpu.app.config.rules import Number
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from calf_gpu.app.config.fields import PathTo, Room
+from calf_gpu.app.config.room import Room
+from calf_gpu.app.config.rules import PathTo
 from calf_gpu.app.config.visualization_config import (
     ROOM_OF,
     ROOMS,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from calf_gpu.app.config.fields import Integer, PathTo, Room
+from calf_gpu.app.config.room import Room
+from calf_gpu.app.config.rules import Integer, PathTo
 
 
 @dataclass(frozen=True)

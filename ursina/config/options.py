@@ -14,28 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes
-from tyro.constructors import (
-    ConstructorRegistry,
-    PrimitiveConstructorSpec,
-    StructConstructorSpec,
-    StructFieldSpec,
-    StructTypeInfo,
-)
+from tyro import conf, constructors
 
-from calf_gpu.app.config.config_file import (
-    SHORTHANDS,
-    SourceOptions,
-    UsageError,
-    expand,
-    read_config_file,
-)
-from calf_gpu.app.config.fields import Choice, Room, Rule, Switch, docs, rules
-from calf_gpu.app.config.visualization_config import ROOMS, OptionError, VisualizationConfig
+from calf_gpu.app.config.config_file import SHORTHANDS, SourceOptions, UsageError, expand, read_config_file
+from calf_gpu.app.config.room import Room, docs
+from calf_gpu.app.config.rules import Choice, Rule, Switch
+from calf_gpu.app.config.visualization_config import ROOMS, RULES, OptionError, VisualizationConfig
 
-__all__ = ["UsageError", "parse_options", "read_config_file"]
-
-_CommandLine = dataclasses.make_dataclass("_CommandLine", [("source", SourceOptions), *ROOMS.items()])
+_CommandLine: Any = dataclasses.make_dataclass("_CommandLine", [("source", SourceOptions), *ROOMS.items()])
+_REGISTRY = constructors.ConstructorRegistry()
 
 _DESCRIPTION = """Train a TD3 + CALF agent and watch it in 3D: the critic's landscape, a swarm walking on it,
 trails coloured by who chose the action. Press Tab in the window for the keys."""
@@ -65,62 +52,65 @@ def parse_options(args: Sequence[str]) -> VisualizationConfig:
 
 def _given(args: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """Return the options that the command line gives, unchecked, and the words that belong to none."""
-    registry = ConstructorRegistry()
-    registry.struct_rule(_room_rule)
     try:
-        rooms, unknown = tyro.cli(
-            _CommandLine,
-            prog="calf-gpu",
-            description=_DESCRIPTION,
-            args=args,
-            return_unknown_args=True,
-            config=(OmitArgPrefixes,),
-            registry=registry,
-        )
-    except OSError:  # the reader of the help has gone
+        try:
+            rooms, unknown = tyro.cli(
+                _CommandLine,
+                prog="calf-gpu",
+                description=_DESCRIPTION,
+                args=args,
+                return_unknown_args=True,
+                config=(conf.OmitArgPrefixes,),
+                registry=_REGISTRY,
+            )
+        except SystemExit:
+            print(end="", flush=True)  # the help, all of it
+            raise
+    except BrokenPipeError:  # whoever was to read it has gone; nor let Python try again at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    return {option: value for room in vars(rooms).values() for option, value in room.items()}, unknown
+    except (AssertionError, OSError) as error:  # of tyro's own flags, which write completions for a shell
+        raise UsageError(f"{args[0]}: {error}") from None
+    given = {option: value for room in vars(rooms).values() for option, value in room.items()}
+    return {option: value for option, value in given.items() if value is not None}, unknown
 
 
-def _room_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
-    """Have tyro make flags of a room's fields, and a mapping of those that were given."""
+@_REGISTRY.struct_rule
+def _room_rule(info: constructors.StructTypeInfo) -> constructors.StructConstructorSpec | None:
+    """Have tyro make flags of a room's fields, and a mapping of their values instead of the room."""
     if not (isinstance(info.type, type) and issubclass(info.type, Room)):
         return None
-    flags = (_flag(info.type, option, rule) for option, rule in rules(info.type).items())
-    return StructConstructorSpec(
-        lambda **values: {option: value for option, value in values.items() if value is not None},
-        tuple(flags),
-    )
+    flags = (_flag(info.type, option, rule) for option, rule in info.type.rules.items())
+    return constructors.StructConstructorSpec(dict, tuple(flags))
 
 
-def _flag(room: type[Room], option: str, rule: Rule) -> StructFieldSpec:
+def _flag(room: type, option: str, rule: Rule) -> constructors.StructFieldSpec:
     """Return an option's flag: its value is all words up to the next flag, and None where it was not given."""
-    default = room.__dataclass_fields__[option].default
-    accepts = [] if isinstance(rule, Choice | Switch) else [str(rule)]
-    default_ = [] if default is None else [f"default: {rule.written(default)}"]
-    kind: Any = DisallowNone[bool | None]
+    default, switch = getattr(room, option), isinstance(rule, Switch)
+    notes = [] if isinstance(rule, Choice | Switch) else [str(rule)]
+    notes += [] if default is None else [f"default: {rule.written(default)}"]
+    words = constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=rule.metavar,
+        instance_from_str=lambda words: rule.read(" ".join(words)),
+        is_instance=lambda value: True,
+        str_from_instance=lambda value: [],
+    )
+    marks = [conf.arg(help_behavior_hint=f"({'; '.join(notes)})"), conf.DisallowNone if switch else words]
     if option in SHORTHANDS or option.startswith("no_"):
-        kind = FlagCreatePairsOff[kind]
-    if not isinstance(rule, Switch):
-        words = PrimitiveConstructorSpec(
-            nargs="*",
-            metavar=rule.metavar,
-            instance_from_str=lambda words: rule.read(" ".join(words)),
-            is_instance=lambda value: True,
-            str_from_instance=lambda value: [],
-        )
-        kind = Annotated[str | None, words]
-    hint = tyro.conf.arg(help_behavior_hint=f"({'; '.join(accepts + default_)})")
-    return StructFieldSpec(option, Annotated[kind, hint], None, lambda: docs(room)[option])
+        marks.append(conf.FlagCreatePairsOff)
+    kind: Any = Annotated[(bool | None if switch else str | None, *marks)]
+    return constructors.StructFieldSpec(option, kind, default=None, helptext=lambda: docs(room)[option])
 
 
 def _about_unknown(word: str, args: Sequence[str]) -> str:
     """Say what is wrong with a word that tyro could not place."""
     for flag, _, value in (arg.partition("=") for arg in args if arg.startswith("--")):
         if value == word:  # tyro splits --flag=word and keeps the flag
-            other = f" or --no-{flag[2:]}"
-            return f"{flag} accepts no value, got {word!r}; write {flag}{other}"
+            pair = flag[2:].replace("-", "_") in RULES and not flag.startswith("--no-")
+            return (
+                f"{flag} accepts no value, got {word!r}; write {flag}{f' or --no-{flag[2:]}' if pair else ''}"
+            )
     return f"{word if word.isprintable() else repr(word)} is not an option; --help lists them"
 
 
@@ -128,6 +118,5 @@ def _refuse_two_spellings(args: Sequence[str]) -> None:
     """Refuse one flag with dashes and with underscores."""
     spellings: dict[str, str] = {}
     for flag in (arg.partition("=")[0] for arg in args if arg.startswith("--")):
-        other = spellings.setdefault(flag.replace("_", "-"), flag)
-        if other != flag:
+        if (other := spellings.setdefault(flag.replace("_", "-"), flag)) != flag:
             raise UsageError(f"{other} and {flag} are the same option; give it once")

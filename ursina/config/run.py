@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from calf_gpu.app.config.fields import Integer, Name, Number, PathTo, Room
+from calf_gpu.app.config.room import Room
+from calf_gpu.app.config.rules import Integer, Name, Number, PathTo
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from calf_gpu.app.config.fields import Colormap, Integer, Number, Room, Size
+from calf_gpu.app.config.room import Room
+from calf_gpu.app.config.rules import Colormap, Integer, Number, Size
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from calf_gpu.app.config.calf import CalfOptions
 from calf_gpu.app.config.export import ExportOptions
-from calf_gpu.app.config.fields import OptionError, Range, Room, Rule, rules, shown
 from calf_gpu.app.config.learn import LearnOptions
+from calf_gpu.app.config.room import OptionError, Room, shown
+from calf_gpu.app.config.rules import Range, Rule
 from calf_gpu.app.config.run import RunOptions
 from calf_gpu.app.config.view import ViewOptions
 
@@ -36,10 +37,10 @@ ROOMS: dict[str, type[Room]] = {
 }
 """Rooms by the name that they have in :class:`VisualizationConfig`, in files and in the help."""
 
-ROOM_OF: dict[str, str] = {option: name for name, room in ROOMS.items() for option in rules(room)}
+ROOM_OF: dict[str, str] = {option: name for name, room in ROOMS.items() for option in room.rules}
 """The room of every option; no two options share a name."""
 
-RULES: dict[str, Rule] = {option: rule for room in ROOMS.values() for option, rule in rules(room).items()}
+RULES: dict[str, Rule] = {option: rule for room in ROOMS.values() for option, rule in room.rules.items()}
 """What every option accepts."""
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -66,11 +67,11 @@ class VisualizationConfig:
     (a ``ValueError`` of one line). The defaults are those of the preset ``medium``.
     """
 
-    run: RunOptions = RunOptions()
-    learn: LearnOptions = LearnOptions()
-    calf: CalfOptions = CalfOptions()
-    view: ViewOptions = ViewOptions()
-    export: ExportOptions = ExportOptions()
+    run: RunOptions = field(default_factory=RunOptions)
+    learn: LearnOptions = field(default_factory=LearnOptions)
+    calf: CalfOptions = field(default_factory=CalfOptions)
+    view: ViewOptions = field(default_factory=ViewOptions)
+    export: ExportOptions = field(default_factory=ExportOptions)
 
     def __post_init__(self) -> None:
         _check_trails(self)
@@ -89,8 +90,9 @@ class VisualizationConfig:
         """
         if not isinstance(preset, str) or preset not in PRESETS:
             raise OptionError("preset", f"accepts {accepts('preset')}, got {shown(preset)}")
-        rooms = _by_room({**PRESETS[preset], **flat, "preset": preset})
-        return cls(**{name: room(**rooms.get(name, {})) for name, room in ROOMS.items()})
+        values = _by_room({**PRESETS[preset], **flat, "preset": preset})
+        rooms: dict[str, Any] = {name: ROOMS[name](**options) for name, options in values.items()}
+        return cls(**rooms)
 
     def replace(self, **flat: Any) -> Self:
         """Return a copy in which these options, by their names without rooms, are others.
@@ -102,9 +104,11 @@ class VisualizationConfig:
         OptionError
             As in :meth:`of`.
         """
-        rooms = _by_room(flat)
-        changed = {name: dataclasses.replace(getattr(self, name), **values) for name, values in rooms.items()}
-        return dataclasses.replace(self, **changed)
+        values = _by_room(flat)
+        rooms = {
+            name: dataclasses.replace(getattr(self, name), **options) for name, options in values.items()
+        }
+        return dataclasses.replace(self, **rooms)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options by name as JSON can hold them, paths as strings, tuples as lists; for :meth:`of`."""

@@ -1,41 +1,11 @@
-"""What options accept: a rule beside every field, and the room that holds its fields to their rules.
-
-A field is declared with its type, its rule and its default, and explained by the docstring below it::
-
-    episodes: Annotated[int, Integer(1, 1_000_000)] = 500
-    \"""Training episodes.\"""
-
-``Literal`` and ``bool`` are rules of their own. A field whose default is None may be None.
-"""
+"""What options accept: the rules that stand beside the fields of the rooms (``Annotated``)."""
 
 from __future__ import annotations
 
-import ast
-import dataclasses
-import inspect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
-
-
-class OptionError(ValueError):
-    """One option has a value it does not accept.
-
-    Attributes
-    ----------
-    option
-        Field name, for example ``n_agents``.
-    reason
-        What the option accepts and what it got, without the name.
-    """
-
-    def __init__(self, option: str, reason: str) -> None:
-        super().__init__(f"{option} {reason}")
-        self.option = option
-        self.reason = reason
+from typing import Any, ClassVar, Literal
 
 
 class Rule(ABC):
@@ -161,7 +131,7 @@ class Size(Integer):
         """Return (width, height)."""
         sides = self.read(value) if isinstance(value, str) else value
         _kept(sides, isinstance(sides, list | tuple) and len(sides) == 2)
-        return tuple(super(Size, self).checked(side) for side in sides)
+        return tuple(Integer.checked(self, side) for side in sides)
 
     def read(self, text: str) -> Any:
         """Return (width, height) as written, or else the text."""
@@ -188,11 +158,11 @@ class Integers(Integer):
     def checked(self, value: Any) -> Any:
         """Return the integers as a tuple."""
         _kept(value, isinstance(value, list | tuple) and 1 <= len(value) <= self.most)
-        return tuple(super(Integers, self).checked(number) for number in value)
+        return tuple(Integer.checked(self, number) for number in value)
 
     def read(self, text: str) -> Any:
         """Return the list that is written, or else the text."""
-        numbers = [super(Integers, self).read(word) for word in text.replace(",", " ").split()]
+        numbers = [Integer.read(self, word) for word in text.replace(",", " ").split()]
         return numbers if all(isinstance(number, int) for number in numbers) else text
 
     def written(self, value: tuple[int, ...]) -> str:
@@ -250,60 +220,6 @@ class Colormap(Rule):
         from matplotlib import colormaps
 
         return _kept(value, isinstance(value, str) and value in colormaps)
-
-
-@dataclass(frozen=True)
-class Room:
-    """Options that belong together; construction checks each of them and raises :class:`OptionError`."""
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if value is None and field.default is None:
-                continue
-            rule = rules(type(self))[field.name]
-            try:
-                object.__setattr__(self, field.name, rule.checked(value))
-            except ValueError:
-                raise OptionError(field.name, f"accepts {rule}, got {shown(value)}") from None
-
-
-@cache
-def rules(room: type[Room]) -> dict[str, Rule]:
-    """Return the rule of every field of a room."""
-    return {name: _rule(hint) for name, hint in get_type_hints(room, include_extras=True).items()}
-
-
-@cache
-def docs(room: type[Room]) -> dict[str, str]:
-    """Return the docstring of every field of a room, on one line each."""
-    body = ast.parse(inspect.getsource(room)).body[0].body  # type: ignore[attr-defined]
-    return {
-        field.target.id: " ".join(text.value.value.split())
-        for field, text in pairwise(body)
-        if isinstance(field, ast.AnnAssign)
-    }
-
-
-def shown(value: Any) -> str:
-    """Show a refused value on one short line."""
-    if isinstance(value, int) and value.bit_length() > 256:
-        return "a far larger number"  # Python refuses to print thousands of digits
-    if isinstance(value, tuple):
-        return "x".join(map(shown, value))
-    try:
-        text = repr(value)
-    except ValueError:
-        return "numbers far too large"
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _rule(hint: Any) -> Rule:
-    if get_origin(hint) is Literal:
-        return Choice(get_args(hint))
-    if hint is bool:
-        return Switch()
-    return next(note for note in hint.__metadata__ if isinstance(note, Rule))
 
 
 def _kept(value: Any, accepted: bool) -> Any:
