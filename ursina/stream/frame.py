@@ -91,6 +91,13 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     reason: str = ""
 
 
+def steps_after(frame: Frame, last: int) -> list[Step]:
+    """Return the steps of a frame, its own among them, that a viewer who has seen step ``last`` has not seen."""
+    first = frame.number - len(frame.earlier)
+    steps = [*frame.earlier, frame.now]
+    return steps[last - first + 1 :] if first <= last <= frame.number else steps
+
+
 def join(older: Frame, newer: Frame) -> Frame:
     """Return ``newer`` with what ``older``, which nobody has seen, showed before it.
 
@@ -98,17 +105,17 @@ def join(older: Frame, newer: Frame) -> Frame:
     an episode meanwhile, or may have, are marked respawned, so that no trail bridges the gap.
     """
     grid = newer.grid if newer.grid is not None else older.grid
-    if newer.number == older.number and older.agents == newer.agents and not newer.earlier:
-        now = _starting(newer.now, older.now.respawned)
-        return msgspec.structs.replace(newer, now=now, grid=grid, earlier=older.earlier)
     before, after = [*older.earlier, older.now], [*newer.earlier, newer.now]
+    again = min(max(older.number - (newer.number - len(newer.earlier)) + 1, 0), len(before))
     if older.agents != newer.agents:
         after[0] = _starting(after[0], _any_start(before, newer.agents))
-        kept = after
-    else:
-        kept = [*before, *after][-MAX_STEPS:]
-        if len(before) + len(after) > MAX_STEPS:
-            kept[0] = _starting(kept[0], np.ones(newer.agents, np.bool_))
+        before = []
+    elif again:  # a run that paused shows its last step once more
+        after[0] = _starting(after[0], _any_start(before[-again:], newer.agents))
+        before = before[:-again]
+    kept = [*before, *after][-MAX_STEPS:]
+    if len(before) + len(after) > MAX_STEPS:
+        kept[0] = _starting(kept[0], np.ones(newer.agents, np.bool_))
     return msgspec.structs.replace(newer, now=kept[-1], grid=grid, earlier=tuple(kept[:-1]))
 
 

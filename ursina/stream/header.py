@@ -5,6 +5,7 @@ A viewer shows whatever sends a :class:`Header`; names, colours, units and const
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,6 +14,9 @@ Format = Literal["number", "count", "percent", "choice"]
 
 MAX_CATEGORIES = 16
 """Colours that the shaders hold."""
+
+MAX_DIGITS = 12
+"""Decimals of a number."""
 
 Few = msgspec.Meta(max_length=1024)
 """Axes, categories, choices; more would be no description."""
@@ -175,13 +179,23 @@ class Header(msgspec.Struct, frozen=True, tag="header"):
         _require(
             self.plane[0] != self.plane[1] and set(self.plane) <= set(axes), "plane must name two of the axes"
         )
-        _require(all(axis.low < axis.high for axis in self.axes), "axes need low < high")
+        spans = [axis.high - axis.low for axis in self.axes]
+        _require(all(0 < span < math.inf for span in spans), "axes need finite numbers low < high")
         _require(self.heading is None or self.heading in axes, "heading must be one of the axes")
         _require(1 <= len(self.categories) <= MAX_CATEGORIES, f"categories must be 1 to {MAX_CATEGORIES}")
+        shares = [share for category in self.categories for share in category.color]
+        _require(all(0 <= share <= 1 for share in shares), "colours need numbers from 0 to 1")
+        labels = [len(controller.category_labels) for controller in self.controllers]
+        _require(
+            set(labels) <= {0, len(self.categories)}, "controllers need labels for all categories or none"
+        )
+        digits = [number.digits for number in self.numbers]
+        _require(all(0 <= count <= MAX_DIGITS for count in digits), f"digits must be 0 to {MAX_DIGITS}")
         _require(self.agents >= 1, "agents must be at least 1")
         if self.goal is not None:
-            fits = len(self.goal.state) == len(self.axes) and self.goal.radius > 0
-            _require(fits, "goal must be a state with a radius greater than 0")
+            fits = len(self.goal.state) == len(self.axes) and 0 < self.goal.radius < math.inf
+            fits &= all(map(math.isfinite, self.goal.state))
+            _require(fits, "goal must be a finite state with a radius greater than 0")
 
     @property
     def extent(self) -> tuple[float, float, float, float]:

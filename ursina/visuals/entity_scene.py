@@ -13,7 +13,7 @@ from panda3d.core import TransparencyAttrib
 from ursina import Entity, Mesh, application, destroy
 
 from calf_gpu.app.config.view import ViewOptions
-from calf_gpu.app.stream.frame import Frame
+from calf_gpu.app.stream.frame import Frame, steps_after
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals import shapes
@@ -107,14 +107,11 @@ class EntityScene:
             self._resize(len(now))
             heights = self._move_agents(now)
         self._axes.face(application.base.cam)
-        if frame.number == self._last_step:
-            return  # paused: the trails have this step already
-        self._last_step = frame.number
         with self._profiler.section("trails"):
-            for step in frame.earlier:
-                between = PlaneStep(step, self._header)
-                self._push_trails(between, self._heights(between.points))
-            self._push_trails(now, heights)
+            for step in steps_after(frame, self._last_step):
+                on_plane = PlaneStep(step, self._header)
+                self._push_trails(on_plane, heights if step is frame.now else self._heights(on_plane.points))
+        self._last_step = frame.number
 
     def set_visible(self, part: Part, on: bool) -> bool:
         """Show or hide the landscape or the grid; there is no overlay here."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ursina import Entity, application, destroy
 
 from calf_gpu.app.config.view import ViewOptions
-from calf_gpu.app.stream.frame import Frame
+from calf_gpu.app.stream.frame import Frame, steps_after
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.axes import Axes
@@ -75,13 +75,10 @@ class SwarmScene:
             self._resize(len(now))
             self._move_agents(now, frame.values)
         self._axes.face(application.base.cam)
-        if frame.number == self._last_step:
-            return  # paused: the trails have this step already
-        self._last_step = frame.number
         with self._profiler.section("trails"):
-            for step in frame.earlier:
+            for step in steps_after(frame, self._last_step):
                 self._push_trails(PlaneStep(step, self._header))
-            self._push_trails(now)
+        self._last_step = frame.number
 
     def set_visible(self, part: Part, on: bool) -> bool:
         """Show or hide the landscape, its grid lines or the certificate overlay."""
