@@ -22,7 +22,7 @@ def describe(config: VisualizationConfig, run_dir: Path | None) -> Header:
     system = find_system(config.run.system)
     at = "the actor's action" if config.run.q_action == "actor" else "action 0"
     numbers = [reading.number for reading in training_numbers(config)]
-    numbers += [reading.number for reading in picture_numbers(config)]
+    numbers += [reading.number for reading in picture_numbers(config, system)]
     return Header(
         run=run_dir.name if run_dir is not None else system.name,
         axes=_axes(system),

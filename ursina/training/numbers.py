@@ -5,7 +5,8 @@ The display, TensorBoard's scalars and the profile follow from these two tables:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.header import Number
+from calf_gpu.app.systems import System
 from calf_gpu.app.training.modes import CATEGORIES, CONTROLLERS, POLICIES, Mode
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def training_numbers(config: VisualizationConfig) -> tuple[Reading[TrainingRun],
     )  # fmt: skip
 
 
-def picture_numbers(config: VisualizationConfig) -> tuple[Reading[Publication], ...]:
+def picture_numbers(config: VisualizationConfig, system: System) -> tuple[Reading[Publication], ...]:
     """Return what a run says of what it shows beside the training: the swarm and the critic over the plane."""
     of_nodes = f"/ {config.run.grid_size**2:,}"
     labels = tuple(controller.label for controller in CONTROLLERS)
@@ -92,7 +94,20 @@ def picture_numbers(config: VisualizationConfig) -> tuple[Reading[Publication], 
             _count("bad_cells", "Bad cells", "Critic", unit=of_nodes, zero=False),
             lambda p: p.landscape.bad_cells,
         ),
+        *slice_numbers(system),
     )
+
+
+def slice_numbers(system: System) -> Iterator[Reading[Publication]]:
+    """Yield what the axes that are not shown are held at: the surface is the critic there and nowhere else."""
+    for place, title in enumerate(system.axis_labels[2:]):
+        label, _, unit = title.partition(" [")
+        number = Number(f"slice_{place}", f"Slice at {label}", "Picture", unit.rstrip("]"))
+        yield Reading(number, partial(_held, place=place))
+
+
+def _held(publication: Publication, place: int) -> float:
+    return float(publication.landscape.held[place])
 
 
 PHASES = ("warm-up", "training", "finished", "stopped")

@@ -10,7 +10,7 @@ import numpy as np
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.commands import Command, Pause, SetAgents, SetController
-from calf_gpu.app.stream.frame import Frame, Grid, Status, Step
+from calf_gpu.app.stream.frame import Frame, Status, Step
 from calf_gpu.app.training.checkpoint import check_fits, without_rows
 from calf_gpu.app.training.description import describe
 from calf_gpu.app.training.landscape import Landscape
@@ -78,8 +78,10 @@ class Publication:
             np.random.SeedSequence(config.run.seed, spawn_key=(1,)),
         )
         at_actor = config.run.q_action == "actor"
-        self.landscape = Landscape(trainer.system, trainer.learner, config.run.grid_size, at_actor)
-        self._readings = picture_numbers(config)
+        self.landscape = Landscape(
+            trainer.system, trainer.learner, config.run.grid_size, at_actor, trainer.state
+        )
+        self._readings = picture_numbers(config, trainer.system)
         self.header = describe(config, run_dir)
         self.run.begin(self._load_state_dict, self._state_dict)
         self._training_respawned = trainer.respawned
@@ -122,9 +124,10 @@ class Publication:
             if len(self.swarm) != self._agents:
                 self.swarm.resize(self._agents)
         self._number += 1
-        if self._number % options.q_grid_interval == 0 and self.landscape.stale:
+        state = self.run.trainer.state
+        if self._number % options.q_grid_interval == 0 and self.landscape.due(state):
             with self._profiler.section("heatmap"):
-                self.landscape.update()
+                self.landscape.update(state)
         exact = self._config.view.stats == "every_frame" or self._config.export.capture is not None
         if exact or self._training_respawned or self._number % options.q_stats_interval == 0:
             with self._profiler.section("hud_query"):
@@ -165,21 +168,18 @@ class Publication:
         return {
             "swarm": self.swarm.state_dict(),
             "step": self._number,
-            "q_grid": self.landscape.grid.values,
-            "q_version": self.landscape.grid.version,
+            "landscape": self.landscape.state_dict(),
             "value": list(self.run.value),
         }
 
     def _load_state_dict(self, saved: State) -> None:
+        self.landscape.update(self.run.trainer.state)
         if "swarm" not in saved:  # trained without pictures
-            self.landscape.update()
             return
-        grid = np.zeros((0, 0), np.float32)
-        rows = without_rows(self.swarm.state_dict())
-        check_fits(saved, {**self._state_dict(), "trainer": {}, "swarm": rows, "q_grid": grid})
+        example = {**self._state_dict(), "trainer": {}}
+        check_fits(saved, example | {name: without_rows(example[name]) for name in ("swarm", "landscape")})
         self.swarm.load_state_dict(saved["swarm"])
         self.swarm.resize(self._config.run.n_agents)
         self._number = saved["step"]
         self.run.value = type(self.run.value)(*saved["value"])
-        self.landscape.update()
-        self.landscape.show(Grid(saved["q_version"], saved["q_grid"]))
+        self.landscape.load_state_dict(saved["landscape"])

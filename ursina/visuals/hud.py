@@ -29,7 +29,7 @@ from calf_gpu.app.visuals.theme import Measures
 from calf_gpu.app.visuals.timeline import Timeline
 
 PICTURE = "Picture"
-"""The block of the viewer's own numbers, under the legend; all others are the run's and stand on the left."""
+"""The block that begins with the viewer's own numbers, under the legend; all others stand on the left."""
 
 
 class Hud:
@@ -103,7 +103,7 @@ class Hud:
         """Lay out the legend, the chart and the blocks of a run; what another run showed goes."""
         self._header = header
         self._chips = {category.name: theme.color(category.color) for category in header.categories}
-        titles = dict.fromkeys(number.block for number in header.numbers if number.block)
+        titles = dict.fromkeys(number.block for number in header.numbers if number.block not in ("", PICTURE))
         self._blocks = {title: [] for title in (*titles, PICTURE)}
         self._controller = None
         self.timeline.clear()

@@ -134,10 +134,14 @@ class TrainingVisualizer:
         # Captured pictures are looked at one by one: all their numbers are of the same step.
         interval = self._config.view.text_interval if cached and self._config.export.capture is None else 1
         stats = StatsCache(EVENTS)
-        for block in dict.fromkeys(number.block for number in self.header.numbers if number.block):
-            places = [place for place, number in enumerate(self.header.numbers) if number.block == block]
-            stats.add(block, partial(self._rows, places), interval=interval, events=EVENTS)
-        stats.add(PICTURE, self._frame_rows, interval=self._config.view.profiler_interval if cached else 1)
+        blocks: dict[str, list[int]] = {}
+        for place, number in enumerate(self.header.numbers):
+            blocks.setdefault(number.block, []).append(place)
+        own = blocks.pop(PICTURE, [])
+        for block, places in blocks.items():
+            if block:
+                stats.add(block, partial(self._rows, places), interval=interval, events=EVENTS)
+        stats.add(PICTURE, lambda: self._frame_rows() + self._rows(own), interval=interval, events=EVENTS)
         return stats
 
     def _rows(self, places: list[int]) -> Rows:
