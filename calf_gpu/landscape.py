@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from panda3d.core import (
     GeomEnums,
     GeomNode,
@@ -44,6 +44,8 @@ class Landscape:
         Colours by height, see :func:`~calf_gpu.colormap.lookup_texture`.
     cpu_heights
         Take the heights from :meth:`set_heights` instead of computing them on the GPU; the picture is the same.
+    distances
+        The overlay's bounds take the distance to the goal from :meth:`set_distances`, instead of the plane's norm.
 
     Attributes
     ----------
@@ -53,12 +55,21 @@ class Landscape:
         Bytes handed to the GPU so far (0 unless `cpu_heights`).
     """
 
-    def __init__(self, grid: QGrid, resolution: int, lookup: Texture, *, cpu_heights: bool = False) -> None:
+    def __init__(
+        self,
+        grid: QGrid,
+        resolution: int,
+        lookup: Texture,
+        *,
+        cpu_heights: bool = False,
+        distances: bool = False,
+    ) -> None:
         if not 2 <= resolution <= 1000:
             raise ValueError(f"landscape resolution must be between 2 and 1000, got {resolution}")
         self.resolution = resolution
         self.uploaded_bytes = 0
         self._grid = grid
+        self._distances = QGrid(grid.extent) if distances else None
         self._goal = ((0.0, 0.0), 0.0)
         self._shown = {"GRID_LINES", "CONTOURS"}
         self._vertices = _vertex_data(resolution, cpu_heights)
@@ -72,15 +83,16 @@ class Landscape:
         self.root.set_bin("fixed", 0)
         grid.bind(self.root)
         self.root.set_shader_inputs(lookup=lookup, resolution=resolution)
+        always = ["CPU_HEIGHTS"] if cpu_heights else []
+        if self._distances is not None:
+            always.append("DISTANCES")
+            self.root.set_shader_input("distances", self._distances.texture)
         self.program = ProgramSwitch(
-            self.root,
-            "landscape",
-            ("GRID_LINES", "CONTOURS", "OVERLAY"),
-            ("CPU_HEIGHTS",) if cpu_heights else (),
+            self.root, "landscape", ("GRID_LINES", "CONTOURS", "OVERLAY"), tuple(always)
         )
         self.set_grid_spacing(0.5)
         self.set_contour_step(1.0)
-        self.set_certificate(0.0, 0.0, (0.0, 0.0))
+        self.set_certificate(0.0, (0.0, 0.0))
         self.program.use(self._shown)
 
     @property
@@ -113,26 +125,40 @@ class Landscape:
         """Difference of Q between level sets; they lie on its multiples."""
         self.root.set_shader_input("contour_step", float(step))
 
-    def set_certificate(
-        self, q_certified: float, nu_bar: float, kappa: tuple[float, float], norm_offset: float = 0.0
-    ) -> None:
-        """Set what the overlay shows.
-
-        Hatched is where κ_low(‖s‖) ≤ −Q ≤ κ_up(‖s‖) fails, κ(r) = C·r²; the bright line is Q = Q† + ν̄: a better
-        critic value than that certifies the next state (arXiv 2409.09869).
+    def set_distances(self, distances: ArrayLike, version: int) -> bool:
+        """Set how far the goal is from the nodes of a grid over the plane, of a landscape made with `distances`.
 
         Parameters
         ----------
-        q_certified
-            Q†, the critic's value at the last certified state and action.
-        nu_bar
-            ν̄, the improvement that a new certificate needs.
+        distances
+            (rows, columns), at least 2 × 2: r of the bounds κ(r). Interpolated like critic values.
+        version
+            Number that changes whenever the values do.
+
+        Returns
+        -------
+        Whether they were written.
+        """
+        if self._distances is None:
+            raise ValueError("distances are for a landscape made with distances")
+        return self._distances.set(distances, version)
+
+    def set_certificate(self, boundary: float, kappa: tuple[float, float], norm_offset: float = 0.0) -> None:
+        """Set what the overlay shows.
+
+        Hatched is where κ_low(r) ≤ −Q ≤ κ_up(r) fails, κ(r) = C·r²; the bright line is the critic value that the next
+        certificate needs at least, Q† + ν̄ in the papers (arXiv 2409.09869).
+
+        Parameters
+        ----------
+        boundary
+            That value; NaN where there is none.
         kappa
             (C_low, C_up).
         norm_offset
-            Norm of the state axes that the plane does not show; part of ‖s‖.
+            r is the distance from the plane's origin and this, as the norm of the state axes that the plane does not
+            show; ignored with `distances`.
         """
-        boundary = q_certified + nu_bar
         if not isfinite(boundary):
             boundary = NOWHERE  # no certificate yet
         self.root.set_shader_input("certificate", (*kappa, norm_offset * norm_offset, boundary))

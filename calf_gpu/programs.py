@@ -46,7 +46,9 @@ class Program:
 
 PROGRAMS: dict[str, Program] = {
     "landscape": Program(
-        "landscape.vert", "landscape.frag", switches=("GRID_LINES", "CONTOURS", "OVERLAY", "CPU_HEIGHTS")
+        "landscape.vert",
+        "landscape.frag",
+        switches=("GRID_LINES", "CONTOURS", "OVERLAY", "CPU_HEIGHTS", "DISTANCES"),
     ),
     "agents": Program(
         "agents.vert", "agents.frag", switches=("CPU_HEIGHTS", "OWN_VALUES"), choices=("SPHERE", "CONE")

@@ -58,6 +58,8 @@ class SwarmView:
         Compute heights with NumPy instead of on the GPU; the picture is the same.
     own_values
         Agents have critic values of their own, given to :meth:`update`: those that differ from the surface are paler.
+    distances
+        See :class:`~calf_gpu.landscape.Landscape`.
     trail_style, trail_width, trail_decimation, upload
         See :class:`~calf_gpu.trails.TrailRing`.
 
@@ -91,6 +93,7 @@ class SwarmView:
         resolution: int = 101,
         cpu_heights: bool = False,
         own_values: bool = False,
+        distances: bool = False,
         trail_style: str = "ribbon",
         trail_width: float = 2.5,
         trail_decimation: int = 0,
@@ -99,7 +102,9 @@ class SwarmView:
         window = base.win
         check_context(window.get_gsg(), n * (trail_length + 1))
         self.grid = QGrid(extent)
-        self.landscape = Landscape(self.grid, resolution, lookup_texture(colors), cpu_heights=cpu_heights)
+        self.landscape = Landscape(
+            self.grid, resolution, lookup_texture(colors), cpu_heights=cpu_heights, distances=distances
+        )
         self.trails = TrailRing(
             self.grid,
             n,

@@ -11,6 +11,9 @@ in float level;                 // Q in units of the contour step
 in vec3 surface_color;
 #ifdef OVERLAY
 in float usable;                // 0 where the critic has no usable value
+#ifdef DISTANCES
+in float r2;                    // distance to the goal, squared
+#endif
 #endif
 
 uniform float grid_spacing;     // plane units between grid lines
@@ -24,10 +27,12 @@ out vec4 fragment_color;
 const vec3 HATCH_COLOR = vec3(0.20, 0.21, 0.24);
 const float HATCHES = 7.0;      // stripes per plane unit along an axis
 
-// How far inside kappa_low(|s|) <= -Q <= kappa_up(|s|) with kappa(r) = C r^2; negative where it fails.
+// How far inside kappa_low(r) <= -Q <= kappa_up(r) with kappa(r) = C r^2; negative where it fails.
 float certificate_margin(vec2 plane, float q) {
-    float norm2 = dot(plane, plane) + certificate.z;
-    return min(-q - certificate.x * norm2, certificate.y * norm2 + q);
+#ifndef DISTANCES
+    float r2 = dot(plane, plane) + certificate.z;
+#endif
+    return min(-q - certificate.x * r2, certificate.y * r2 + q);
 }
 
 vec3 hatched(vec3 color, vec2 plane, float q, vec2 change_x, vec2 change_y) {

@@ -17,12 +17,18 @@ in float height;
 
 uniform float grid_spacing;     // plane units between grid lines
 uniform float contour_step;     // Q between level sets
+#if defined(OVERLAY) && defined(DISTANCES)
+uniform sampler2D distances;    // R32F like the Q-grid: how far the goal is, r of the bounds kappa(r)
+#endif
 
 out vec2 cells;
 out float level;
 out vec3 surface_color;
 #ifdef OVERLAY
 out float usable;               // 0 where the critic has no usable value
+#endif
+#if defined(OVERLAY) && defined(DISTANCES)
+out float r2;                   // distance to the goal, squared
 #endif
 
 void main() {
@@ -40,6 +46,10 @@ void main() {
     level = bad ? 0.0 : q / contour_step;
 #ifdef OVERLAY
     usable = bad ? 0.0 : 1.0;
+#endif
+#if defined(OVERLAY) && defined(DISTANCES)
+    float r = sample_grid(distances, plane);
+    r2 = r * r;
 #endif
     PlaneFrame frame = plane_frame(p3d_ModelViewMatrix);
     // Colours follow |Q|, the root of the height: as many for the flat floor, where agents end, as for the walls.

@@ -11,17 +11,21 @@ bool is_bad(float q) {
 }
 
 // Interpolated by hand: hardware filtering has only 8 bits of weight on many GPUs, which shows as terraces.
-float sample_q(vec2 point) {
-    ivec2 last = textureSize(q_grid, 0) - 1;
+float sample_grid(sampler2D grid, vec2 point) {
+    ivec2 last = textureSize(grid, 0) - 1;
     vec2 unit = clamp((point - grid_extent.xz) / (grid_extent.yw - grid_extent.xz), 0.0, 1.0);
     vec2 cells = unit * vec2(last);
     ivec2 i = min(ivec2(cells), last - 1);
     vec2 f = cells - vec2(i);
-    float q00 = texelFetch(q_grid, i, 0).r;
-    float q10 = texelFetch(q_grid, i + ivec2(1, 0), 0).r;
-    float q01 = texelFetch(q_grid, i + ivec2(0, 1), 0).r;
-    float q11 = texelFetch(q_grid, i + ivec2(1, 1), 0).r;
-    return mix(mix(q00, q10, f.x), mix(q01, q11, f.x), f.y);
+    float v00 = texelFetch(grid, i, 0).r;
+    float v10 = texelFetch(grid, i + ivec2(1, 0), 0).r;
+    float v01 = texelFetch(grid, i + ivec2(0, 1), 0).r;
+    float v11 = texelFetch(grid, i + ivec2(1, 1), 0).r;
+    return mix(mix(v00, v10, f.x), mix(v01, v11, f.x), f.y);
+}
+
+float sample_q(vec2 point) {
+    return sample_grid(q_grid, point);
 }
 
 // Distance between neighbouring nodes.

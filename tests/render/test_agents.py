@@ -266,3 +266,30 @@ def test_wrong_arguments_are_refused(base):
         Agents(QGrid(EXTENT), 3).update(np.zeros((2, 4), np.float32))
     with pytest.raises(ValueError, match="need heights"):
         Agents(QGrid(EXTENT), 3, cpu_heights=True).update(np.zeros((3, 4), np.float32))
+
+
+@pytest.mark.parametrize("shape", ["sphere", "cone"])
+@pytest.mark.parametrize("code", [1.0, HIGHLIGHT_BIT + 1.0])
+def test_agents_are_the_paler_the_more_their_own_value_differs_from_the_surface(offscreen, shape, code):
+    target = offscreen(400, 400)
+    look_down(target, HALF)
+    grid = QGrid(EXTENT)
+    grid.set(np.full((3, 3), -5.0, np.float32), 1)
+    grid.set_range(0.0, 100.0)  # the surface is at 0.25
+    agents = Agents(grid, 1, shape, 0.3, own_values=True)
+    agents.root.reparent_to(target.scene)
+
+    def saturation(own: float) -> float:
+        agents.update(np.array([record(code=code)], np.float32), values=np.array([own], np.float32))
+        picture = target.render()
+        seen = picture[bodies(picture)][:, :3].astype(float).mean(axis=0)
+        return float(1.0 - seen.min() / seen.max())
+
+    saturation(-5.0)  # buffers that are made in a frame are filled in the next
+    same, near, far, better = (saturation(own) for own in (-5.0, -6.5, -10.0, 0.0))
+    assert same > near > far
+    assert far < 0.45 * same
+    assert better < 0.45 * same
+    assert saturation(float("nan")) == pytest.approx(same)
+    with pytest.raises(ValueError, match="need values"):
+        agents.update(np.array([record()], np.float32))

@@ -108,7 +108,7 @@ def test_bad_cells_are_magenta_and_the_others_as_before(offscreen, cpu, overlay,
         part = Landscape(grid, 113, lookup_texture(DEFAULT_COLORS), cpu_heights=cpu)
         part.show_grid_lines(False)
         part.show_overlay(overlay)
-        part.set_certificate(float("nan"), 0.01, (1.0, 1000.0))  # no certificate yet; kappa fails in places
+        part.set_certificate(float("nan"), (1.0, 1000.0))  # no certificate yet; kappa fails in places
         if cpu:
             heights = normalise(sample_grid(marked(q), EXTENT, part.points), 1.0, 81.0)
             part.set_heights(heights.reshape(113, 113))
@@ -131,7 +131,7 @@ def test_constant_grids_are_flat_and_drawn(base, offscreen, value, cpu):
     view = SwarmView(base, EXTENT, 3, 5, cpu_heights=cpu)
     view.root.reparent_to(target.scene)
     view.landscape.show_overlay(True)
-    view.landscape.set_certificate(value, 0.0, (0.01, 1000.0))
+    view.landscape.set_certificate(value, (0.01, 1000.0))
     view.show_critic(np.full((9, 9), value, np.float32), 1)
     view.update(np.zeros((3, 2)), modes=np.zeros(3, int))
     target.render()

@@ -49,7 +49,7 @@ def test_heights_from_numpy_draw_the_same_picture(offscreen):
         target = offscreen(480, 270, background=(0.04, 0.06, 0.09, 1))
         part = landscape(valley(21), DEFAULT_COLORS, cpu_heights=cpu)
         part.show_overlay(True)
-        part.set_certificate(-5, 0.01, (0.5, 1000))
+        part.set_certificate(-4.99, (0.5, 1000))
         if cpu:
             q = sample_grid(part._grid.values, EXTENT, part.points)
             part.set_heights(normalise(q, *part._grid.range).reshape(113, 113))
@@ -92,7 +92,7 @@ def test_hatching_is_exactly_where_the_certificate_fails(top):
     part = bare(landscape(q))
     part.root.reparent_to(top.scene)
     plain = brightness(top.render())
-    part.set_certificate(1e6, 0.0, (c_low, c_up), offset)
+    part.set_certificate(1e6, (c_low, c_up), offset)
     part.show_overlay(True)
     shown = brightness(top.render())
     where = plane_points(top, HALF)
@@ -111,15 +111,42 @@ def test_hatching_is_exactly_where_the_certificate_fails(top):
     assert np.percentile(stripes, 90) - np.percentile(stripes, 10) > 80  # hatched, not just dimmed
 
 
+def test_hatching_goes_by_the_distances_that_are_given(top):
+    """A distance that has nothing to do with the plane's norm: that from a line outside."""
+    q = valley()
+    c_low, c_up = 0.4, 2.0
+    nodes = np.meshgrid(np.linspace(-HALF, HALF, 57), np.linspace(-HALF, HALF, 57))
+    distances = 3.0 + 0.5 * nodes[0] - 0.3 * nodes[1]
+    part = bare(landscape(q, distances=True))
+    assert part.set_distances(distances, 1)
+    assert not part.set_distances(0.0 * distances, 1)
+    part.root.reparent_to(top.scene)
+    plain = brightness(top.render())
+    part.set_certificate(1e6, (c_low, c_up), norm_offset=100.0)
+    part.show_overlay(True)
+    top.render()
+    shown = brightness(top.render())
+    where = plane_points(top, HALF)
+    r2 = (3.0 + 0.5 * where[..., 0] - 0.3 * where[..., 1]) ** 2
+    minus_q = -sample_grid(q.astype(float), EXTENT, where.reshape(-1, 2)).reshape(r2.shape)
+    margin = np.minimum(minus_q - c_low * r2, c_up * r2 - minus_q)
+    near = np.abs(margin) < 2 * np.abs(np.stack(np.gradient(margin))).sum(axis=0) + 0.15
+    assert 0.1 < (margin < 0).mean() < 0.9
+    assert near.mean() < 0.25
+    assert ((np.abs(shown - plain) > 12) == (margin < 0))[~near].all()
+    with pytest.raises(ValueError, match="made with distances"):
+        landscape(q).set_distances(distances, 1)
+
+
 def test_boundary_is_a_cased_line_of_constant_width_where_q_passes_it(top):
     q = valley()
     part = bare(landscape(q))
     part.root.reparent_to(top.scene)
     part.set_contour_step(2.5)  # must not matter
-    part.set_certificate(1e6, 0.0, (0.0, 1e6), 1.0)  # nothing fails
+    part.set_certificate(1e6, (0.0, 1e6), 1.0)  # nothing fails
     part.show_overlay(True)
     plain = top.render()
-    part.set_certificate(-6.0, 0.5, (0.0, 1e6), 1.0)
+    part.set_certificate(-5.5, (0.0, 1e6), 1.0)
     lined = top.render()
     where = plane_points(top, HALF).reshape(-1, 2)
     values = sample_grid(q.astype(float), EXTENT, where).reshape(400, 400)
@@ -187,7 +214,7 @@ def test_surface_without_any_change_draws_no_lines_of_q(top):
     plain = brightness(top.render())
     part.show_contours(True)
     part.show_overlay(True)
-    part.set_certificate(-4.0, 0.0, (0.0, 1e9), 1.0)
+    part.set_certificate(-4.0, (0.0, 1e9), 1.0)
     assert np.abs(brightness(top.render()) - plain).max() < 6
 
 

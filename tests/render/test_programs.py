@@ -85,7 +85,8 @@ def test_variants_are_read_once_and_switched(base):
 
 
 def test_the_variants_of_the_program_table_are_all_there():
-    assert len(list(PROGRAMS["landscape"].variants())) == 16
+    assert len(list(PROGRAMS["landscape"].variants())) == 32
+    switches = ((), ("CPU_HEIGHTS",), ("OWN_VALUES",), ("CPU_HEIGHTS", "OWN_VALUES"))
     assert {frozenset(v) for v in PROGRAMS["agents"].variants()} == {
-        frozenset(v) for v in (("SPHERE",), ("CONE",), ("SPHERE", "CPU_HEIGHTS"), ("CONE", "CPU_HEIGHTS"))
+        frozenset((shape, *on)) for shape in ("SPHERE", "CONE") for on in switches
     }

@@ -145,7 +145,7 @@ class SwarmScene:
         certified = float(frame.numbers[self._header.index(rule.certificate)])
         if certified != self._certified:
             self._certified = certified
-            self._view.landscape.set_certificate(certified, rule.nu_bar, (rule.c_low, rule.c_up))
+            self._view.landscape.set_certificate(certified + rule.nu_bar, (rule.c_low, rule.c_up))
 
     def _move_agents(self, now: PlaneStep, values: NDArray[np.float32] | None) -> None:
         self._records[:, :2] = now.points
