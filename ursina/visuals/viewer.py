@@ -78,7 +78,7 @@ class Viewer:
         self._window = window
         self._paused = self._quitting = False
         self._notice_ends = math.inf
-        self._status = Status("starting")
+        self._status = Status("running")
         self._picture: TrainingVisualizer | None = None
         self._reload: ShaderReload | None = None
         self._frame: Frame | None = None
