@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from math import isfinite
 
@@ -10,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calf_gpu.app.config.options import UsageError, parse_options
-from calf_gpu.app.config.visualization_config import RANGES, OptionError, VisualizationConfig
+from calf_gpu.app.config.visualization_config import RANGES, ROOM_OF, ROOMS, OptionError, VisualizationConfig
 
-FIELDS = [field.name for field in dataclasses.fields(VisualizationConfig)]
+FIELDS = list(ROOM_OF)
 HOSTILE_NUMBERS = [0, -1, 1, 10**9, 10**30, -(2**63), 2**63, 0.5, -0.0, 1e308, 5e-324]
 NUMBERS = st.one_of(
     st.sampled_from([*HOSTILE_NUMBERS, float("nan"), float("inf"), float("-inf")]), st.integers(), st.floats()
@@ -28,12 +27,12 @@ VALUES = st.one_of(NUMBERS, st.booleans(), WORDS, st.none(), st.lists(NUMBERS, m
 
 def check(config: VisualizationConfig) -> None:
     """Whatever is accepted is within its range and can be written as JSON."""
+    values = config.as_dict()
     for name, (low, high) in RANGES.items():
-        value = getattr(config, name)
-        for number in value if isinstance(value, tuple) else (value,):
+        for number in values[name] if isinstance(values[name], list) else (values[name],):
             assert number is None or (isfinite(number) and low <= number <= high), name
-    assert (config.n_agents + 1) * (config.trail_length + 1) <= 2**27
-    json.dumps(config.as_dict(), allow_nan=False)
+    assert (values["n_agents"] + 1) * (values["trail_length"] + 1) <= 2**27
+    assert VisualizationConfig.of(**json.loads(json.dumps(values, allow_nan=False))) == config
 
 
 def refused(error: Exception) -> None:
@@ -46,7 +45,7 @@ def refused(error: Exception) -> None:
 @given(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4))
 def test_any_values_make_a_configuration_or_name_the_option(values):
     try:
-        config = VisualizationConfig(**values)
+        config = VisualizationConfig.of(**values)
     except OptionError as error:
         refused(error)
         assert error.option in FIELDS
@@ -81,7 +80,11 @@ def toml(value: object) -> str:
 
 
 @settings(max_examples=150, deadline=None)
-@given(values=st.dictionaries(st.sampled_from([*FIELDS, "unknown", "config"]), VALUES, max_size=3))
+@given(
+    values=st.dictionaries(
+        st.sampled_from([*FIELDS, *ROOMS, "unknown", "config", "n-agents", "gpu-heights"]), VALUES, max_size=3
+    )
+)
 def test_any_file_makes_a_configuration_or_one_line(tmp_path_factory, values):
     file = tmp_path_factory.mktemp("options") / "options.toml"
     text = "".join(f"{name} = {toml(value)}\n" for name, value in values.items())

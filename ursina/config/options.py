@@ -6,10 +6,10 @@ was given as it stands. The rooms refuse what is wrong, so that a mistake in a f
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +21,11 @@ from calf_gpu.app.config.room import Room, docs
 from calf_gpu.app.config.rules import Choice, Rule, Switch
 from calf_gpu.app.config.visualization_config import ROOMS, RULES, OptionError, VisualizationConfig
 
-_CommandLine: Any = dataclasses.make_dataclass("_CommandLine", [("source", SourceOptions), *ROOMS.items()])
+_GROUPS = {"source": SourceOptions, **ROOMS}
+_CommandLine: Any = make_dataclass(
+    "_CommandLine", [(name, room, field(metadata={"help": room.__doc__})) for name, room in _GROUPS.items()]
+)
 _REGISTRY = constructors.ConstructorRegistry()
-
-_DESCRIPTION = """Train a TD3 + CALF agent and watch it in 3D: the critic's landscape, a swarm walking on it,
-trails coloured by who chose the action. Press Tab in the window for the keys."""
 
 
 def parse_options(args: Sequence[str]) -> VisualizationConfig:
@@ -42,10 +42,9 @@ def parse_options(args: Sequence[str]) -> VisualizationConfig:
     if unknown:
         raise UsageError(_about_unknown(unknown[0], args))
     _refuse_two_spellings(args)
-    file = given.pop("config", None)
-    values = (read_config_file(Path(file)) if file is not None else {}) | expand(given)
+    in_file = read_config_file(Path(given.pop("config"))) if "config" in given else {}
     try:
-        return VisualizationConfig.of(**values)
+        return VisualizationConfig.of(**(in_file | expand(given)))
     except OptionError as error:
         raise UsageError(f"--{error.option.replace('_', '-')} {error.reason}") from None
 
@@ -57,7 +56,7 @@ def _given(args: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
             rooms, unknown = tyro.cli(
                 _CommandLine,
                 prog="calf-gpu",
-                description=_DESCRIPTION,
+                description="Train a TD3 + CALF agent and watch it in 3D. Press Tab in the window for the keys.",
                 args=args,
                 return_unknown_args=True,
                 config=(conf.OmitArgPrefixes,),
@@ -66,7 +65,7 @@ def _given(args: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         except SystemExit:
             print(end="", flush=True)  # the help, all of it
             raise
-    except BrokenPipeError:  # whoever was to read it has gone; nor let Python try again at its end
+    except BrokenPipeError:  # nobody reads it any more; Python would try again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except (AssertionError, OSError) as error:  # of tyro's own flags, which write completions for a shell
@@ -107,10 +106,8 @@ def _about_unknown(word: str, args: Sequence[str]) -> str:
     """Say what is wrong with a word that tyro could not place."""
     for flag, _, value in (arg.partition("=") for arg in args if arg.startswith("--")):
         if value == word:  # tyro splits --flag=word and keeps the flag
-            pair = flag[2:].replace("-", "_") in RULES and not flag.startswith("--no-")
-            return (
-                f"{flag} accepts no value, got {word!r}; write {flag}{f' or --no-{flag[2:]}' if pair else ''}"
-            )
+            both = flag[2:].replace("-", "_") in RULES and not flag.startswith("--no-")
+            return f"{flag} accepts no value, got {word!r}; write {flag}" + f" or --no-{flag[2:]}" * both
     return f"{word if word.isprintable() else repr(word)} is not an option; --help lists them"
 
 
