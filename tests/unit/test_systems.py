@@ -6,7 +6,6 @@ from importlib.metadata import EntryPoint, EntryPoints
 import gymnasium as gym
 import numpy as np
 import pytest
-from calf_gpu.app import systems
 from calf_gpu.app.systems import ENTRY_POINTS, SYSTEMS, PointMass, find_system
 from calf_gpu.app.systems.environment import SystemEnvironment
 from gymnasium.utils.env_checker import check_env
@@ -207,7 +206,7 @@ def test_what_is_no_system_is_told_in_one_line(name, text):
 
 def test_systems_of_installed_packages_are_found(monkeypatch):
     point = EntryPoint("swing", "calf_gpu.app.systems.pendulum:Pendulum", ENTRY_POINTS)
-    monkeypatch.setattr(systems, "entry_points", lambda group: EntryPoints([point]))
+    monkeypatch.setattr("calf_gpu.app.systems.entry_points", lambda group: EntryPoints([point]))
     assert find_system("swing") == SYSTEMS["pendulum"]
     with pytest.raises(ValueError, match="turtlebot, swing or module:Class"):
         find_system("other")

@@ -71,7 +71,7 @@ class VisualizationConfig:
     :meth:`from_preset` to start from a preset; the defaults below are those of ``medium``.
     """
 
-    system: Literal["point_mass", "differential_drive"] = "point_mass"
+    system: Literal["point_mass", "differential_drive", "pendulum", "turtlebot"] = "point_mass"
     """System that is trained and shown."""
 
     preset: Literal["low", "medium", "high"] = "medium"
@@ -195,17 +195,17 @@ class VisualizationConfig:
     initial_relax: float = 0.5
     """P_relax at the start of an episode."""
 
-    nu_bar: float = 0.01
-    """Least increase of Q that certifies an action (ν̄)."""
+    nu_bar: float = 0.001
+    """Least increase of Q that certifies an action (ν̄), as a fraction of the cost to go at the start."""
 
-    c_low: float = 0.01
-    """Coefficient of the lower bound κ_low(r) = c_low·r²."""
+    c_low: float | None = None
+    """Coefficient of the lower bound κ_low(r) = c_low·r²; the system's unless given."""
 
-    c_up: float = 1000.0
-    """Coefficient of the upper bound κ_up(r) = c_up·r²."""
+    c_up: float | None = None
+    """Coefficient of the upper bound κ_up(r) = c_up·r²; the system's unless given."""
 
-    relax_decay: float = 0.99995
-    """Factor of P_relax per step (λ)."""
+    relax_decay: float = 0.95
+    """Factor of P_relax per decision (λ)."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -322,7 +322,7 @@ def _check_together(config: VisualizationConfig) -> None:
             "trail_length",
             f"accepts at most {longest} with {config.n_agents} agents, got {config.trail_length}",
         )
-    if config.c_low > config.c_up:
+    if config.c_low is not None and config.c_up is not None and config.c_low > config.c_up:
         raise OptionError("c_low", f"accepts at most c_up = {config.c_up:g}, got {config.c_low:g}")
     if config.no_render and config.capture is not None:
         raise OptionError("capture", "needs pictures, so it cannot be used with no_render")

@@ -56,15 +56,16 @@ def _train(config: VisualizationConfig, trainer: Trainer, files: RunFiles) -> No
         tqdm(total=config.episodes, initial=trainer.episode, unit="ep", disable=None) as bar,
     ):
         while trainer.episode < config.episodes and not interrupted:
+            finished = trainer.episode
             trainer.step()
-            if not trainer.respawned:
+            if trainer.episode == finished:
                 continue
             files.episode_ended(trainer)
-            bar.update()
+            bar.update(trainer.episode - finished)
             bar.set_postfix(
                 mean_return_10=f"{trainer.history.mean_return(10):.1f}", steps=trainer.total_steps
             )
-            if trainer.episode % config.checkpoint_interval == 0:
+            if trainer.episode // config.checkpoint_interval > finished // config.checkpoint_interval:
                 save()
     save()
 

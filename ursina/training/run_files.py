@@ -127,9 +127,9 @@ class RunFiles:
             "train/critic_loss": trainer.learner.critic_loss,
             "train/actor_loss": trainer.learner.actor_loss,
             "train/noise": trainer.noise,
-            "calf/certification_rate": trainer.last_mode_rates[Mode.TD3],
-            "calf/intervention_rate": trainer.last_mode_rates[Mode.NOMINAL],
-            "calf/relax_rate": trainer.last_mode_rates[Mode.RELAX],
+            "calf/certification_rate": history.mode_share(Mode.TD3),
+            "calf/intervention_rate": history.mode_share(Mode.NOMINAL),
+            "calf/relax_rate": history.mode_share(Mode.RELAX),
         }
         if self._scalars is not None:
             finite = {tag: float(value) for tag, value in scalars.items() if np.isfinite(value)}

@@ -9,7 +9,7 @@ from typing import Any, Protocol, get_args
 
 import numpy as np
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.systems import find_system
 from calf_gpu.app.training.calf import CalfParameters
 from calf_gpu.app.training.checkpoint import check_fits, without_rows
 from calf_gpu.app.training.frame_state import FrameState, Policy
@@ -63,7 +63,7 @@ class Simulation:
         self, config: VisualizationConfig, run_dir: Path | None = None, profiler: Profiler | None = None
     ) -> None:
         self.config = config
-        self.system = SYSTEMS[config.system]
+        self.system = find_system(config.system)
         self.trainer = make_trainer(config)
         self.swarm = Swarm(
             self.system,
@@ -207,15 +207,15 @@ class Simulation:
 
     def keep_episode(self) -> None:
         """Write what an episode that ended with the last step leaves: scalars, plot and, if due, a checkpoint."""
-        if self.trainer.episode > self._kept_episodes:
-            self._kept_episodes = self.trainer.episode
-            self._episode_ended()
-
-    def _episode_ended(self) -> None:
+        before, now = self._kept_episodes, self.trainer.episode
+        if now == before:
+            return
+        self._kept_episodes = now
         if self._files is None or self.stopped is not None:
             return
         self._files.episode_ended(self.trainer)
-        if self.trainer.episode % self.config.checkpoint_interval == 0 or self.finished:
+        interval = self.config.checkpoint_interval
+        if now // interval > before // interval or self.finished:
             self._save(self._files)
 
     def _evaluate_grid(self) -> None:
@@ -251,7 +251,7 @@ class Simulation:
             return "stopped"
         if self.finished:
             return "finished"
-        return "warm-up" if self.trainer.warming_up else "training"
+        return "training" if self.trainer.learning else "warm-up"
 
     def _save(self, files: RunFiles | None) -> None:
         if files is None or self.stopped is not None:
@@ -313,7 +313,9 @@ def make_trainer(config: VisualizationConfig) -> Trainer:
         initial_relax=config.initial_relax,
         relax_decay=config.relax_decay,
     )
-    return Trainer(SYSTEMS[config.system], parameters, np.random.SeedSequence(config.seed, spawn_key=(0,)))
+    return Trainer(
+        find_system(config.system), parameters, np.random.SeedSequence(config.seed, spawn_key=(0,))
+    )
 
 
 def grid_points(extent: tuple[float, float, float, float], size: int) -> NDArray[np.float64]:
