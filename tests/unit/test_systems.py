@@ -1,7 +1,9 @@
 """Systems on arrays: dynamics, rewards and episode ends against plain Python, rows independent of each other."""
 
 import math
+from importlib.metadata import EntryPoint, EntryPoints
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -10,14 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
-from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.systems import ENTRY_POINTS, SYSTEMS, PointMass, find_system
 from calf_gpu.app.systems.environment import SystemEnvironment
 
 ALL = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 
 
-def random_states(system, count, seed=0):
-    bound = np.array(system.state_bound)
+def random_states(system, count, seed=0, share=1.0):
+    bound = share * np.array(system.state_bound)
     return np.random.default_rng(seed).uniform(-bound, bound, (count, system.state_dim))
 
 
@@ -30,7 +32,7 @@ def random_actions(system, count, seed=1):
 def test_point_mass_moves_as_constant_acceleration_does():
     # RK4 is exact for polynomials up to the fourth degree: x + v·t + a·t²/2.
     system = SYSTEMS["point_mass"]
-    states, actions = random_states(system, 100), random_actions(system, 100)
+    states, actions = random_states(system, 100, share=0.9), random_actions(system, 100)
     h = 0.01
     x, v, a = states[:, 0], states[:, 1], actions[:, 0]
     expected = np.stack([x + v * h + a * h * h / 2, v + a * h], axis=1)
@@ -40,7 +42,7 @@ def test_point_mass_moves_as_constant_acceleration_does():
 def test_differential_drive_follows_its_arc():
     # With v and ω constant the unicycle runs on a circle of radius v/ω (closed form).
     system = SYSTEMS["differential_drive"]
-    states, actions = random_states(system, 100), random_actions(system, 100)
+    states, actions = random_states(system, 100, share=0.7), random_actions(system, 100)
     after = states
     for _ in range(100):
         after = system.step(after, actions)
@@ -85,17 +87,130 @@ def test_goal(name, state, inside):
 
 
 @pytest.mark.parametrize(
-    ("name", "state", "outside"),
+    ("name", "state", "action", "after"),
     [
-        ("point_mass", (5.0, 0.0), False),
-        ("point_mass", (-5.001, 0.0), True),
-        ("point_mass", (0.0, 6.0), False),  # a velocity is no position
-        ("differential_drive", (0.0, 5.001, 0.0), True),
-        ("differential_drive", (5.0, -5.0, 3.0), False),
+        ("point_mass", (4.999, 6.0), (5.0,), (5.0, 0.0)),  # the wall stops the mass
+        ("point_mass", (-4.999, -6.0), (-5.0,), (-5.0, 0.0)),
+        ("point_mass", (5.0, 0.0), (-5.0,), (4.99975, -0.05)),  # and lets it go
+        ("differential_drive", (5.0, 1.0, 0.0), (1.0, 0.0), (5.0, 1.0, 0.0)),
+        (
+            "differential_drive",
+            (5.0, 1.0, math.pi / 4),
+            (1.0, 0.0),
+            (5.0, 1.0 + 0.01 * 0.5**0.5, math.pi / 4),
+        ),
+        ("turtlebot", (0.0, -2.0, -math.pi / 2), (0.22, 0.0), (0.0, -2.0, -math.pi / 2)),
     ],
 )
-def test_out_of_bounds(name, state, outside):
-    assert SYSTEMS[name].out_of_bounds(np.array([state]))[0] == outside
+def test_walls_end_no_episode(name, state, action, after):
+    outcome = SYSTEMS[name].transition(np.array([state]), np.array([action]), np.array([0]))
+    np.testing.assert_allclose(outcome.states[0], after, atol=1e-12)
+    assert not outcome.terminated[0]
+    assert not outcome.truncated[0]
+
+
+def test_pendulum_swings_as_that_of_gymnasium():
+    system = SYSTEMS["pendulum"]
+    rng = np.random.default_rng(0)
+    for seed in range(3):
+        environment = gym.make("Pendulum-v1").unwrapped
+        environment.reset(seed=seed)
+        states = environment.state[None].copy()
+        for action in rng.uniform(-3.0, 3.0, 200):  # beyond the bound too
+            _, reward, *_ = environment.step(np.array([action]))
+            mine = system.reward(states, np.clip([[action]], -2.0, 2.0))[0]
+            assert mine == pytest.approx(float(reward), abs=1e-6)
+            states = system.step(states, np.array([[action]]))
+            angle, rate = environment.state
+            assert rate == pytest.approx(states[0, 1], abs=1e-6)
+            assert math.cos(angle) == pytest.approx(math.cos(states[0, 0]), abs=1e-6)
+            assert math.sin(angle) == pytest.approx(math.sin(states[0, 0]), abs=1e-6)
+
+
+def test_hot_spot_costs_what_it_should():
+    system = SYSTEMS["turtlebot"]
+    states = np.array([[-0.6, -0.5, 0.0], [-0.6, -0.4, 0.0], [1.0, 1.0, 2.0]])
+    expected = [
+        -(0.36 + 0.25 + 10.0),
+        -(0.36 + 0.16 + 10.0 * math.exp(-0.5)),
+        -(1.0 + 1.0 + 0.4),
+    ]
+    np.testing.assert_allclose(system.reward(states, np.ones((3, 2))), expected, rtol=1e-12)
+
+
+@ALL
+def test_features_are_bounded_and_continuous_across_the_wrap(system):
+    features = system.features(random_states(system, 200))
+    assert features.shape == (200, len(system.feature_bound))
+    assert (np.abs(features) <= system.feature_bound + 1e-12).all()
+    for axis in system.wrapped_axes:
+        states = np.zeros((2, system.state_dim))
+        states[:, axis] = [-np.pi, np.pi - 1e-9]
+        below, above = system.features(states)
+        np.testing.assert_allclose(below, above, atol=1e-8)
+
+
+@ALL
+def test_distance_is_zero_at_the_goal_alone(system):
+    assert system.distance(system.goal[None])[0] == 0.0
+    states = random_states(system, 1000)
+    assert (system.distance(states[~system.at_goal(states)]) > 0.0).all()
+
+
+@ALL
+def test_nominal_policy_settles_from_anywhere_in_the_time_that_the_system_says(system):
+    """Not only from the starts: certified actions may have led anywhere. Decisions are held as in training."""
+    rng = np.random.default_rng(6)
+    bound = np.array(system.state_bound)
+    if system.name == "point_mass":
+        bound[1] = 10.2  # the fastest that walls 10 m apart allow
+    states = rng.uniform(-bound, bound, (3000, system.state_dim))
+    states[:1000] = np.sign(states[:1000]) * bound
+    states[:500, -1] = rng.uniform(-bound[-1], bound[-1], 500)
+    states = system.normalise(states)
+    reached = system.at_goal(states)
+    for k in range(system.settling_steps):
+        if k % system.hold == 0:
+            actions = system.nominal_action(states)
+        states = system.step(states, actions)
+        reached |= system.at_goal(states)
+    assert reached.all()
+    assert system.settling_steps < 0.7 * system.max_episode_steps
+
+
+class Twice(PointMass):
+    pass
+
+
+def test_systems_are_found_by_name_and_reference():
+    assert find_system("pendulum") is SYSTEMS["pendulum"]
+    found = find_system(f"{__name__}:Twice")
+    assert type(found).__name__ == "Twice"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("nothing", r"system accepts differential_drive, .* or module:Class, got 'nothing'"),
+        ("no_such_module:Class", "cannot be made: ModuleNotFoundError"),
+        ("math:pi", "is a float, not"),
+        ("math:none", "cannot be made: KeyError"),
+        (":", "cannot be made: ValueError"),
+        ("calf_gpu.app.systems.base:System", "cannot be made: TypeError"),
+    ],
+)
+def test_what_is_no_system_is_told_in_one_line(name, text):
+    with pytest.raises(ValueError, match=text) as caught:
+        find_system(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_systems_of_installed_packages_are_found(monkeypatch):
+    point = EntryPoint("swing", "calf_gpu.app.systems.pendulum:Pendulum", ENTRY_POINTS)
+    monkeypatch.setattr("calf_gpu.app.systems.entry_points", lambda group: EntryPoints([point]))
+    assert find_system("swing") == SYSTEMS["pendulum"]
+    with pytest.raises(ValueError, match="turtlebot, swing or module:Class"):
+        find_system("other")
 
 
 @ALL
@@ -131,7 +246,7 @@ def test_nominal_policy_brings_every_start_to_the_goal(system):
     steps, reached = np.zeros(500, np.int64), np.zeros(500, np.bool_)
     while not reached.all():
         outcome = system.transition(states, system.nominal_action(states), steps)
-        assert not (~reached & (outcome.truncated | system.out_of_bounds(outcome.states))).any()
+        assert not (~reached & outcome.truncated).any()
         reached |= outcome.terminated
         states, steps = outcome.states, steps + 1
 
@@ -153,12 +268,11 @@ def test_nominal_actions_keep_the_bounds(system):
 @ALL
 def test_starts_fill_the_start_region(system):
     starts = system.sample_start(5000, np.random.default_rng(5))
-    bound = np.full(system.state_dim, 2.0)
-    if system.heading_axis is not None:
-        bound[system.heading_axis] = np.pi
-    assert (np.abs(starts) <= bound).all()
-    np.testing.assert_allclose(starts.max(axis=0), bound, rtol=0.01)
-    np.testing.assert_allclose(starts.min(axis=0), -bound, rtol=0.01)
+    low, high = np.array(system.start_low), np.array(system.start_high)
+    assert ((low <= starts) & (starts <= high)).all()
+    np.testing.assert_allclose(starts.max(axis=0), high, rtol=0.01)
+    np.testing.assert_allclose(starts.min(axis=0), low, rtol=0.01)
+    assert (np.maximum(np.abs(low), np.abs(high)) <= system.state_bound).all()
 
 
 @ALL
@@ -195,21 +309,23 @@ def test_environment_passes_the_checkers(system):
 def test_environment_steps_as_the_system_does(system):
     environment = SystemEnvironment(system)
     observation, _ = environment.reset(seed=8)
-    states = environment.state[None]
-    np.testing.assert_array_equal(observation, states[0].astype(np.float32))
-    total, terminated = 0.0, False
-    for k in range(system.max_episode_steps):
-        action = system.nominal_action(states)
-        outcome = system.transition(states, action, np.array([k]))
+    states, steps, total = environment.state[None], 0, 0.0
+    np.testing.assert_array_equal(observation, system.features(states)[0].astype(np.float32))
+    terminated = truncated = False
+    while not (terminated or truncated):
+        action, expected = system.nominal_action(states), 0.0
+        for _ in range(system.hold):
+            outcome = system.transition(states, action, np.array([steps]))
+            states, steps, expected = outcome.states, steps + 1, expected + outcome.rewards[0]
+            if outcome.terminated[0]:
+                break
         observation, reward, terminated, truncated, info = environment.step(action[0])
-        states = outcome.states
         total += reward
         np.testing.assert_array_equal(environment.state, states[0])
-        np.testing.assert_array_equal(observation, states[0].astype(np.float32))
-        assert reward == outcome.rewards[0]
+        np.testing.assert_array_equal(observation, system.features(states)[0].astype(np.float32))
+        assert reward == pytest.approx(expected)
         assert environment.observation_space.contains(observation)
-        if terminated or truncated:
-            break
+    assert environment.episode_steps == steps
     assert terminated
     assert info["at_goal"]
     assert total < 0.0
@@ -219,12 +335,10 @@ def test_environment_steps_as_the_system_does(system):
 def test_environment_says_which_end_it_was(system):
     environment = SystemEnvironment(system)
     environment.reset(seed=0)
-    environment.state = np.array([5.0, 1.0, 0.0][: system.state_dim])
-    *_, terminated, truncated, info = environment.step(
-        system.action_high * np.array([1.0, 0.0])[: system.action_dim]
-    )
-    assert (terminated, truncated, info["at_goal"]) == (True, False, False)
-    environment.reset(seed=0)
     environment.episode_steps = system.max_episode_steps - 1
     *_, terminated, truncated, info = environment.step(np.zeros(system.action_dim))
     assert (terminated, truncated, info["at_goal"]) == (False, True, False)
+    environment.reset(seed=0)
+    environment.state = system.goal
+    *_, terminated, truncated, info = environment.step(np.zeros(system.action_dim))
+    assert (terminated, truncated, info["at_goal"]) == (True, False, True)

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from calf_gpu.app.config.room import Room
 from calf_gpu.app.config.rules import Number
 
+RuleName = Literal["calf", "calf-wrapper", "playground", "calf-enhance"]
+
 
 @dataclass(frozen=True)
 class CalfOptions(Room):
-    """Constants of the check; Q and therefore ν̄ and κ are in units of the scaled reward."""
+    """Constants of the check. Q, ν̄ and κ are in the system's rewards, whatever learning scales them by."""
 
-    nu_bar: Annotated[float, Number(0.0, 1e6)] = 0.01
-    """ν̄: least increase of Q over the certificate."""
+    rule: RuleName = "calf"
+    """Conditions that certify: those of this program's CALF or of a published one."""
 
-    c_low: Annotated[float, Number(0.0, 1e9)] = 0.01
-    """Coefficient of the lower bound κ_low(r) = c_low·r²; at most c_up."""
+    nu_bar: Annotated[float | None, Number(0.0, 1e6)] = None
+    """ν̄, least increase of Q† per certificate: with rule calf as a fraction of the cost to go at the start, so that at
+    most 1/ν̄ certificates fit an episode; else in rewards. Unless given, the rule's: 0.001, or 0.01."""
 
-    c_up: Annotated[float, Number(0.0, 1e9)] = 1000.0
-    """Coefficient of the upper bound κ_up(r) = c_up·r²."""
+    slack: Annotated[float, Number(0.0, 1e6)] = 0.25
+    """How far the return may fall short of what the critic gave for the start, as a fraction of that (rule calf)."""
 
-    initial_relax: Annotated[float, Number(0.0, 1.0)] = 0.5
-    """P_relax at the start of an episode."""
+    c_low: Annotated[float | None, Number(0.0, 1e9)] = None
+    """Coefficient of κ_low(r) = c_low·r², a cost that no way to the goal undercuts; unless given, the system's."""
 
-    relax_decay: Annotated[float, Number(0.0, 1.0)] = 0.99995
-    """λ: factor of P_relax per step."""
+    c_up: Annotated[float | None, Number(0.0, 1e9)] = None
+    """Coefficient of κ_up(r) = c_up·r², a cost that every sensible way stays below; unless given, the system's."""
+
+    initial_relax: Annotated[float | None, Number(0.0, 1.0)] = None
+    """P_relax at the start of an episode; unless given, the rule's: 0.5, or 0.9 in calf-enhance."""
+
+    relax_decay: Annotated[float | None, Number(0.0, 1.0)] = None
+    """Factor of P_relax per decision, λ; unless given, the rule's: 0.95 in calf."""

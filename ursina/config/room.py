@@ -81,8 +81,9 @@ def shown(value: Any) -> str:
 
 
 def _rule(hint: Any) -> Rule:
-    if get_origin(hint) is Literal:
-        return Choice(get_args(hint))
+    for kind in (hint, *get_args(hint)):  # a Literal, or one that may be None too
+        if get_origin(kind) is Literal:
+            return Choice(get_args(kind))
     if hint is bool:
         return Switch()
     return next(note for note in hint.__metadata__ if isinstance(note, Rule))

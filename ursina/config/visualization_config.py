@@ -145,10 +145,11 @@ def _check_trails(config: VisualizationConfig) -> None:
 
 def _check_learning(config: VisualizationConfig) -> None:
     learn, calf = config.learn, config.calf
-    for option, value in (("batch_size", learn.batch_size), ("return_steps", learn.return_steps)):
-        if value > learn.buffer_size:
-            raise OptionError(option, f"accepts at most buffer_size = {learn.buffer_size}, got {value}")
-    if calf.c_low > calf.c_up:
+    if learn.buffer_size is not None:
+        for option, value in (("batch_size", learn.batch_size), ("return_steps", learn.return_steps)):
+            if value is not None and value > learn.buffer_size:
+                raise OptionError(option, f"accepts at most buffer_size = {learn.buffer_size}, got {value}")
+    if calf.c_low is not None and calf.c_up is not None and calf.c_low > calf.c_up:
         raise OptionError("c_low", f"accepts at most c_up = {calf.c_up:g}, got {calf.c_low:g}")
 
 

@@ -58,6 +58,11 @@ class _Array(msgspec.Struct, frozen=True, array_like=True):
 class _Grid(msgspec.Struct, frozen=True):
     version: int
     values: _Array
+    distances: _Array | None = None
+
+    def grid(self) -> Grid:
+        distances = self.distances.array() if self.distances is not None else None
+        return Grid(self.version, self.values.array(), distances)
 
 
 class _Step(msgspec.Struct, frozen=True):
@@ -80,7 +85,7 @@ class _Frame(msgspec.Struct, frozen=True, tag="frame"):
     earlier: Annotated[tuple[_Step, ...], msgspec.Meta(max_length=MAX_STEPS - 1)] = ()
 
     def frame(self) -> Frame:
-        grid = Grid(self.grid.version, self.grid.values.array()) if self.grid is not None else None
+        grid = self.grid.grid() if self.grid is not None else None
         values = self.values.array() if self.values is not None else None
         earlier = tuple(step.step() for step in self.earlier)
         return Frame(self.number, self.now.step(), self.numbers.array(), grid, values, earlier)
@@ -173,6 +178,11 @@ def _check(frame: Frame, header: Header | None) -> None:
         values = frame.grid.values
         if values.dtype != np.float32 or values.ndim != 2 or min(values.shape) < 2:
             raise CodecError(f"a Q-grid of {values.dtype} and shape {values.shape}")
+        distances = frame.grid.distances
+        if distances is not None and (distances.dtype, distances.shape) != (np.float32, values.shape):
+            raise CodecError(
+                f"distances of {distances.dtype} and shape {distances.shape} for a Q-grid of {values.shape}"
+            )
 
 
 def _check_step(step: Step, agents: int, header: Header) -> None:

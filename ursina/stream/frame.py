@@ -23,10 +23,13 @@ class Grid(msgspec.Struct, frozen=True):
     values
         (R, C) float32: rows run along the plane's second axis, columns along the first, both ascending, nodes on the
         borders. Never written again once published.
+    distances
+        (R, C) float32: how far the goal is from the nodes, r of the header's rule; None where there is none.
     """
 
     version: int
     values: NDArray[np.float32]
+    distances: NDArray[np.float32] | None = None
 
 
 class Step(msgspec.Struct, frozen=True):

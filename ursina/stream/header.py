@@ -94,15 +94,17 @@ class Number(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """Which condition certifies an action: Q(s, a) ≥ Q† + ν̄ and c_low·‖s‖² ≤ −Q(s, a) ≤ c_up·‖s‖²."""
+    """Which condition certifies an action: its Q(s, a) is high enough, and c_low·r² ≤ −Q(s, a) ≤ c_up·r².
+
+    r is the distance to the goal, as a :class:`~calf_gpu.app.stream.frame.Grid` has it over the plane.
+    """
 
     name: str
-    """``CALF``."""
-    certificate: str
-    """Name of the number that is the first agent's Q†; nan where it has none."""
-    nu_bar: float
-    c_low: float
-    c_up: float
+    """``calf``, ``calf-wrapper``."""
+    needed: str
+    """Name of the number that is the least Q(s, a) certified next for row 0, as Q† + ν̄; nan without a certificate."""
+    kappa: tuple[float, float] | None
+    """(c_low, c_up); None where the rule has no such bounds."""
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -168,7 +170,7 @@ class Header(msgspec.Struct, frozen=True, tag="header"):
     def __post_init__(self) -> None:
         names = [number.name for number in self.numbers]
         named = [self.controlled_by, self.episode]
-        named += [self.rule.certificate] if self.rule else []
+        named += [self.rule.needed] if self.rule else []
         named += [self.chart.number, self.chart.over] if self.chart else []
         named += [*self.curves.numbers, self.curves.over, self.curves.reference] if self.curves else []
         axes = range(len(self.axes))

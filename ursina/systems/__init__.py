@@ -1,55 +1,79 @@
-"""The systems that can be trained and shown: by name, by Python entry point, or as ``module:Class``."""
+"""The systems that can be trained and shown, by name."""
 
 from __future__ import annotations
 
+import importlib
 import sys
-from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from calf_gpu.app.systems.base import System, Transition
 from calf_gpu.app.systems.differential_drive import DifferentialDrive
+from calf_gpu.app.systems.pendulum import Pendulum
 from calf_gpu.app.systems.point_mass import PointMass
+from calf_gpu.app.systems.turtlebot import TurtleBot
 
-SYSTEMS: dict[str, System] = {system.name: system for system in (PointMass(), DifferentialDrive())}
-"""Those that come with the program."""
+SYSTEMS: dict[str, System] = {
+    system.name: system for system in (PointMass(), DifferentialDrive(), Pendulum(), TurtleBot())
+}
+"""The built-in systems."""
 
-GROUP = "calf_gpu.systems"
-"""Entry points under which packages offer theirs: ``name = "module:Class"``."""
-
-__all__ = ["SYSTEMS", "DifferentialDrive", "PointMass", "System", "Transition", "find_system"]
+ENTRY_POINTS = "calf_gpu.systems"
+"""Group of the entry points by which installed packages offer systems: a :class:`System` or a class of one each."""
 
 
 def find_system(name: str) -> System:
-    """Return the system of a name, of an entry point, or of the class ``module:Class``, made without arguments.
+    """Return the system of a name.
 
-    Modules are looked for in the present folder too, after everything that is installed.
+    Parameters
+    ----------
+    name
+        A built-in system, the name of an entry point in the group ``calf_gpu.systems``, or ``module:Class``, which
+        imports the module; it is looked for in the present folder too, after everything that is installed.
 
     Raises
     ------
     ValueError
-        In one line, if there is none, or it is no :class:`System`.
+        In one line, if there is none or it cannot be made.
     """
     if name in SYSTEMS:
         return SYSTEMS[name]
-    offered = {point.name: point for point in entry_points(group=GROUP)}
+    offered = entry_points(group=ENTRY_POINTS)
+    if name in offered.names:
+        return _made(name, offered[name].value)
+    if ":" in name:
+        if str(Path.cwd()) not in sys.path:  # `calf-gpu` is a script: only `python -m` looks there by itself
+            sys.path.append(str(Path.cwd()))
+        return _made(name, name)
+    known = ", ".join([*SYSTEMS, *sorted(offered.names)])
+    raise ValueError(f"--system accepts {known} or module:Class, got {name!r}")
+
+
+def _made(name: str, reference: str) -> System:
+    """Return the system that ``module:attribute`` is, or the one that this class makes."""
+    module, _, attribute = reference.partition(":")
     try:
-        if name in offered:
-            made = offered[name].load()()
-        elif ":" in name:
-            if (
-                str(Path.cwd()) not in sys.path
-            ):  # `calf-gpu` is a script: only `python -m` looks there by itself
-                sys.path.append(str(Path.cwd()))
-            module, _, kind = name.partition(":")
-            made = vars(import_module(module))[kind]()
-        else:
-            known = ", ".join([*SYSTEMS, *offered])
-            raise ValueError(f"accepts {known} or module:Class, got {name!r}")
-    except ValueError as error:
-        raise ValueError(f"--system {error}") from None
-    except (ImportError, KeyError, TypeError) as error:
-        raise ValueError(f"--system {name}: {type(error).__name__}: {error}") from None
-    if not isinstance(made, System):
-        raise ValueError(f"--system {name}: it is no calf_gpu.app.systems.System")
-    return made
+        found = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = vars(found)[part]
+        system = found() if isinstance(found, type) else found
+    except Exception as error:  # other people's code: whatever goes wrong in it is told in one line
+        text = " ".join(str(error).split())
+        raise ValueError(f"--system {name}: {type(error).__name__}: {text}") from error
+    if not isinstance(system, System):
+        raise ValueError(
+            f"--system {name}: it is a {type(system).__name__}, not a calf_gpu.app.systems.System"
+        )
+    return system
+
+
+__all__ = [
+    "SYSTEMS",
+    "DifferentialDrive",
+    "Pendulum",
+    "PointMass",
+    "System",
+    "Transition",
+    "TurtleBot",
+    "find_system",
+]

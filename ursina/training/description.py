@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.stream.header import Axis, Chart, Goal, Header, Rule
+from calf_gpu.app.stream.header import Axis, Chart, Curves, Goal, Header, Rule
 from calf_gpu.app.systems import System, find_system
+from calf_gpu.app.training.calf import kappa_bounds
 from calf_gpu.app.training.modes import CATEGORIES, CONTROLLERS
 from calf_gpu.app.training.numbers import picture_numbers, training_numbers
 
@@ -36,8 +37,11 @@ def describe(config: VisualizationConfig, run_dir: Path | None) -> Header:
         heading=system.heading_axis,
         controllers=CONTROLLERS,
         controlled_by="controller",
-        rule=Rule("CALF", "q_certified", config.calf.nu_bar, config.calf.c_low, config.calf.c_up),
+        rule=Rule(config.calf.rule, "q_next", kappa_bounds(config.calf, system)),
         chart=Chart("Certified value Q†", "q_certified", "total_steps"),
+        curves=Curves(
+            "Learning", ("mean_return_10", "success_rate"), "episode", reference="stabilizer_return"
+        ),
         episode="episode",
     )
 

@@ -52,8 +52,8 @@ def _train(run: TrainingRun) -> None:
     ):
         while not run.finished and not interrupted:
             run.step()
-            if run.keep_episode():
-                bar.update()
+            if ended := run.keep_episodes():
+                bar.update(ended)
                 mean = f"{trainer.history.mean_return(10):.1f}"
                 bar.set_postfix(mean_return_10=mean, steps=trainer.total_steps)
 

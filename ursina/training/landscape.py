@@ -82,12 +82,13 @@ class Landscape:
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Continue from a :meth:`state_dict`; a grid of another size is left."""
         if saved["values"].shape == self._shape:
-            self.held = saved["held"].copy()
+            self._states[:, 2:] = self.held = saved["held"].copy()
             self._version, self._critic = saved["version"], saved["critic"]
             self._take(saved["values"])
 
     def _take(self, values: NDArray[np.float32]) -> None:
-        self.grid = Grid(self._version, values)
+        distances = self._system.distance(self._states).astype(np.float32).reshape(self._shape)
+        self.grid = Grid(self._version, values, distances)
         bad = is_bad(values)
         good = values[~bad]
         self.bad_cells = int(bad.sum())

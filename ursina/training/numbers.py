@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.header import Number
 from calf_gpu.app.systems import System
+from calf_gpu.app.training.history import SUCCESS_WINDOW as LAST
 from calf_gpu.app.training.modes import CATEGORIES, CONTROLLERS, POLICIES, Mode
 
 if TYPE_CHECKING:
@@ -36,19 +37,23 @@ class Reading(NamedTuple, Generic[Origin]):
 def training_numbers(config: VisualizationConfig) -> tuple[Reading[TrainingRun], ...]:
     """Return what a training says of itself, in the order in which it is shown.
 
-    Rewards are unscaled, losses and Q are of scaled rewards; rates are fractions of the current episode.
+    Q, rewards and returns are in the system's rewards, losses are scaled. Reward and length are of the agent shown, in
+    its present episode, the check is its last one; all else is of all training agents together.
     """
     of_episodes = f"/ {config.run.episodes:,}"
+    last = f"Last {LAST} episodes"
     return (
         Reading(_choice("phase", "Phase", "Run", PHASES), lambda r: PHASES.index(r.phase)),
         Reading(_count("episode", "Episode", "Run", unit=of_episodes), lambda r: r.trainer.episode),
         Reading(_count("total_steps", "Steps", "Run"), lambda r: r.trainer.total_steps),
         Reading(_value("episode_reward", "Reward", "Episode"), lambda r: r.trainer.episode_return),
         Reading(_count("episode_length", "Length", "Episode"), lambda r: r.trainer.episode_length),
-        Reading(_value("mean_return_10", "Mean of 10", "Episode", scalar="episode/mean_return_10"),
-                lambda r: r.trainer.history.mean_return(10)),
-        Reading(_percent("success_rate", "Success", "Episode", scalar="episode/success_rate"),
+        Reading(_value("mean_return", "Return", last), lambda r: r.trainer.history.mean_return(LAST)),
+        Reading(_percent("success_rate", "Goal reached", last, "episode/success_rate"),
                 lambda r: r.trainer.history.success_rate()),
+        Reading(_percent("certification_rate", "Certified", last, "calf/certification_rate"), _share(Mode.TD3)),
+        Reading(_percent("relax_rate", "Relaxed", last, "calf/relax_rate"), _share(Mode.RELAX)),
+        Reading(_percent("intervention_rate", "Stabilizer", last, "calf/intervention_rate"), _share(Mode.NOMINAL)),
         Reading(_count("buffer_size", "Buffer", "Training"), lambda r: r.trainer.learner.buffer.size()),
         Reading(_value("noise", "Noise", "Training", 3, "train/noise"), lambda r: r.trainer.noise),
         Reading(_value("critic_loss", "Critic loss", "Training", 4, "train/critic_loss"),
@@ -56,28 +61,25 @@ def training_numbers(config: VisualizationConfig) -> tuple[Reading[TrainingRun],
         Reading(_value("actor_loss", "Actor loss", "Training", 4, "train/actor_loss"),
                 lambda r: r.trainer.learner.actor_loss),
         Reading(_choice("mode", "Mode", "CALF", MODES), lambda r: int(r.trainer.mode)),
-        Reading(_value("relax_probability", "P relax", "CALF", 4), lambda r: r.trainer.calf.relax_probability[0]),
-        Reading(_percent("certification_rate", "Certified", "CALF"), _share(Mode.TD3)),
-        Reading(_percent("relax_rate", "Relaxed", "CALF"), _share(Mode.RELAX)),
-        Reading(_percent("intervention_rate", "Nominal", "CALF"), _share(Mode.NOMINAL)),
-        Reading(_value("q_value", "Q(s, a)", "Critic", 4), lambda r: r.value.q),
-        Reading(_value("q_before", "Q† before", "Critic", 4), lambda r: r.value.q_certified),
-        Reading(_value("q_increase", "Q − Q†", "Critic", 4), lambda r: r.value.q - r.value.q_certified),
-        Reading(_value("nu_bar", "ν̄", "Critic", 4), lambda r: r.trainer.calf.parameters.nu_bar),
-        Reading(_value("state_norm", "‖s‖", "κ bounds", 4), lambda r: r.value.state_norm),
-        Reading(_value("kappa_low", "κ low", "κ bounds", 4), lambda r: r.value.kappa_low),
-        Reading(_value("minus_q", "−Q(s, a)", "κ bounds", 4), lambda r: -r.value.q),
-        Reading(_value("kappa_up", "κ up", "κ bounds", 1), lambda r: r.value.kappa_up),
-        Reading(_choice("kappa_valid", "Within κ", "κ bounds", ("no", "yes")), lambda r: r.value.within_kappa),
+        Reading(_value("relax_probability", "P relax", "CALF", 4), lambda r: r.trainer.check.relax_probability),
+        Reading(_value("q_value", "Q(s, a)", "Critic", 2), lambda r: r.trainer.check.q),
+        Reading(_value("q_required", "Q needed", "Critic", 2), lambda r: r.trainer.check.q_required),
+        Reading(_value("q_before", "Q† before", "Critic", 2), lambda r: r.trainer.check.q_certified),
+        Reading(_value("distance", "Distance r", "κ bounds", 4), lambda r: r.trainer.check.distance),
+        Reading(_value("kappa_low", "κ low", "κ bounds", 2), lambda r: r.trainer.check.kappa_low),
+        Reading(_value("minus_q", "−Q(s, a)", "κ bounds", 2), lambda r: -r.trainer.check.q),
+        Reading(_value("kappa_up", "κ up", "κ bounds", 1), lambda r: r.trainer.check.kappa_up),
+        Reading(_choice("kappa_valid", "Within κ", "κ bounds", ("no", "yes")), lambda r: r.trainer.check.within_kappa),
         Reading(_value("q_certified"), lambda r: r.trainer.calf.q_certified[0]),
+        Reading(_value("q_next"), lambda r: r.trainer.calf.required()[0]),
+        Reading(_value("mean_return_10", "Return, mean of 10", scalar="episode/mean_return_10"),
+                lambda r: r.trainer.history.mean_return(10)),
+        Reading(_value("stabilizer_return", "Stabilizer alone"), lambda r: r.stabilizer_return if r.trainer.episode else float("nan")),
         Reading(_value("return", scalar="episode/return"), lambda r: r.trainer.history.last_return),
         Reading(_count("length", scalar="episode/length"), lambda r: r.trainer.history.last_length),
-        Reading(_percent("certified_share", scalar="calf/certification_rate"), _last_share(Mode.TD3)),
-        Reading(_percent("nominal_share", scalar="calf/intervention_rate"), _last_share(Mode.NOMINAL)),
-        Reading(_percent("relaxed_share", scalar="calf/relax_rate"), _last_share(Mode.RELAX)),
-        Reading(_count("critic_queries"), lambda r: r.trainer.learner.queries.total()),
-        Reading(_count("critic_queries_display"), lambda r: sum(r.trainer.learner.queries[p] for p in DISPLAY)),
-        Reading(_count("critic_rows"), lambda r: r.trainer.learner.rows.total()),
+        Reading(_count("critic_queries"), lambda r: sum(r.trainer.learner.queries.values())),
+        Reading(_count("critic_queries_display"), lambda r: sum(r.trainer.learner.queries.get(p, 0) for p in DISPLAY)),
+        Reading(_count("critic_rows"), lambda r: sum(r.trainer.learner.rows.values())),
     )  # fmt: skip
 
 
@@ -112,7 +114,7 @@ def _held(publication: Publication, place: int) -> float:
 
 PHASES = ("warm-up", "training", "finished", "stopped")
 
-DISPLAY = ("grid", "hud")
+DISPLAY = ("grid",)
 """Why the picture asks the critic; training and the swarm's checks would ask without a picture too."""
 
 
@@ -129,13 +131,8 @@ def scalars(readings: Iterable[Reading[Origin]], origin: Origin) -> dict[str, fl
 
 
 def _share(mode: Mode) -> Callable[[TrainingRun], float]:
-    """Return how to read the share of the present episode's actions that a mode chose."""
-    return lambda run: run.trainer.mode_rate(mode)
-
-
-def _last_share(mode: Mode) -> Callable[[TrainingRun], float]:
-    """Return how to read the same of the last finished episode."""
-    return lambda run: run.trainer.last_mode_rates[mode]
+    """Return how to read the share of the last episodes' decisions that a mode made."""
+    return lambda run: run.trainer.history.mode_share(mode)
 
 
 def _value(name: str, label: str = "", block: str = "", digits: int = 2, scalar: str = "") -> Number:

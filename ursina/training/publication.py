@@ -43,7 +43,7 @@ class Publication:
     config, run_dir
         As for :class:`~calf_gpu.app.training.run.TrainingRun`.
     profiler
-        Times the sections ``training``, ``swarm``, ``heatmap`` and ``hud_query`` (the critic's values for the HUD).
+        Times the sections ``training``, ``swarm`` and ``heatmap``.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Publication:
         if self._shown and not self._paused:
             self.train_step()
             self.swarm_step()
-            self.run.keep_episode()
+            self.run.keep_episodes()
         self._shown = True
         return self.changed()
 
@@ -128,17 +128,11 @@ class Publication:
         if self._number % options.q_grid_interval == 0 and self.landscape.due(state):
             with self._profiler.section("heatmap"):
                 self.landscape.update(state)
-        exact = self._config.view.stats == "every_frame" or self._config.export.capture is not None
-        if exact or self._training_respawned or self._number % options.q_stats_interval == 0:
-            with self._profiler.section("hud_query"):
-                self.run.ask_value()
         self._frame = self._published()
 
     def obey(self, command: Command) -> None:
         """Pause, or change the swarm from the next step on; while paused, at once."""
         if isinstance(command, Pause):
-            if command.on and not self._paused:
-                self.run.ask_value()
             self._paused = command.on
         elif isinstance(command, SetAgents):
             self._agents = command.count
@@ -169,7 +163,6 @@ class Publication:
             "swarm": self.swarm.state_dict(),
             "step": self._number,
             "landscape": self.landscape.state_dict(),
-            "value": list(self.run.value),
         }
 
     def _load_state_dict(self, saved: State) -> None:
@@ -181,5 +174,4 @@ class Publication:
         self.swarm.load_state_dict(saved["swarm"])
         self.swarm.resize(self._config.run.n_agents)
         self._number = saved["step"]
-        self.run.value = type(self.run.value)(*saved["value"])
         self.landscape.load_state_dict(saved["landscape"])

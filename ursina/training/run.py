@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.systems import find_system
-from calf_gpu.app.training.learner import DivergedError
+from calf_gpu.app.training.baseline import stabilizer_return
+from calf_gpu.app.training.learner import DivergedError, LearningParameters
 from calf_gpu.app.training.numbers import scalars, training_numbers
 from calf_gpu.app.training.run_files import RunFiles
 from calf_gpu.app.training.trainer import Trainer
@@ -30,8 +32,6 @@ class TrainingRun:
 
     Attributes
     ----------
-    value
-        The critic's value of the pair checked last, as asked for last; see :meth:`ask_value`.
     stopped
         One line saying why training stopped before its last episode, None while it goes on.
     resumed
@@ -51,7 +51,6 @@ class TrainingRun:
         self.readings = training_numbers(config)
         self.stopped: str | None = None
         self.resumed = ""
-        self.value = self.trainer.value()
         self._files = RunFiles(run_dir, config.run.resume) if run_dir is not None else None
         self._kept_episodes = 0
         self._more: Callable[[], State] = dict
@@ -68,7 +67,7 @@ class TrainingRun:
             return "stopped"
         if self.finished:
             return "finished"
-        return "warm-up" if self.trainer.warming_up else "training"
+        return "training" if self.trainer.learning else "warm-up"
 
     def begin(self, load: Callable[[State], None] | None = None, more: Callable[[], State] = dict) -> None:
         """Continue from the folder's newest checkpoint if the options ask for it, and write the first one.
@@ -89,7 +88,6 @@ class TrainingRun:
 
         def restore(saved: State) -> None:
             self.trainer.load_state_dict(saved["trainer"])
-            self.ask_value()
             if load is not None:
                 load(saved)
             at = f"step {self.trainer.total_steps}, episode {self.trainer.episode}"
@@ -109,20 +107,21 @@ class TrainingRun:
         except DivergedError as error:
             self._stop(error)
 
-    def keep_episode(self) -> bool:
-        """Write what an episode that ended with the last step leaves; return whether one did."""
-        if self.trainer.episode == self._kept_episodes:
-            return False
-        self._kept_episodes = self.trainer.episode
-        if self._files is not None and self.stopped is None:
+    def keep_episodes(self) -> int:
+        """Write what the episodes that ended with the last step leave; return how many they were."""
+        before, now = self._kept_episodes, self.trainer.episode
+        self._kept_episodes = now
+        if now > before and self._files is not None and self.stopped is None:
             self._files.log(self.trainer.total_steps, scalars(self.readings, self))
-            if self.trainer.episode % self.config.run.checkpoint_interval == 0 or self.finished:
+            interval = self.config.run.checkpoint_interval
+            if now // interval > before // interval or self.finished:
                 self.save()
-        return True
+        return now - before
 
-    def ask_value(self) -> None:
-        """Ask the critic for the value of the pair that was checked last."""
-        self.value = self.trainer.value()
+    @cached_property
+    def stabilizer_return(self) -> float:
+        """Mean return of the stabilizer alone."""
+        return stabilizer_return(self.trainer.system, self.config.run.seed)
 
     def save(self) -> None:
         """Write a checkpoint of the present step, if there is a folder and none of this step yet."""
@@ -158,5 +157,6 @@ def make_trainer(config: VisualizationConfig) -> Trainer:
     ValueError
         If the system is not known.
     """
-    seed = np.random.SeedSequence(config.run.seed, spawn_key=(0,))
-    return Trainer(find_system(config.run.system), config.calf, seed, config.learn)
+    system = find_system(config.run.system)
+    parameters = LearningParameters.for_system(system, **config.learn.given())
+    return Trainer(system, config.calf, np.random.SeedSequence(config.run.seed, spawn_key=(0,)), parameters)

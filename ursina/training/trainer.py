@@ -1,147 +1,112 @@
-"""Training of one agent under CALF: one environment step and one gradient step per call."""
+"""Training under CALF: several agents gather experience at once, a learner learns from it between their decisions."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calf_gpu.app.config.calf import CalfOptions
-from calf_gpu.app.config.learn import LearnOptions
 from calf_gpu.app.systems import System
-from calf_gpu.app.systems.environment import SystemEnvironment
-from calf_gpu.app.training.calf import Calf
-from calf_gpu.app.training.checkpoint import check_fits
-from calf_gpu.app.training.learner import Array, DivergedError, Learner
+from calf_gpu.app.training.calf import Calf, Check
+from calf_gpu.app.training.checkpoint import check_fits, without_rows
+from calf_gpu.app.training.exploration import Exploration
+from calf_gpu.app.training.history import EpisodeHistory
+from calf_gpu.app.training.learner import Array, DivergedError, Learner, LearningParameters
 from calf_gpu.app.training.modes import Mode
-
-SUCCESS_WINDOW = 100
-"""Finished episodes over which the success rate is taken."""
 
 MAX_REWARD = 1e30
 """Largest magnitude of a reward; sums of scaled rewards are kept as float32."""
 
 
-class Check(NamedTuple):
-    """What the training agent's last check was about; in the warm-up, what it would have been about."""
-
-    state: Array
-    """(d,) where it was."""
-    action: Array
-    """(m,) what was proposed there: not what was done, if the stabilizer took over."""
-    q_certified: float
-    """Q† before the check; nan at the start of an episode."""
-
-
-class Value(NamedTuple):
-    """The critic's value of the pair checked last, with the certificate and the bounds it is checked against."""
-
-    q: float
-    q_certified: float
-    state_norm: float
-    kappa_low: float
-    kappa_up: float
-
-    @property
-    def within_kappa(self) -> float:
-        """Whether κ_low(‖s‖) ≤ −Q ≤ κ_up(‖s‖) holds, 1 or 0; nan where Q is not finite."""
-        return float(self.kappa_low <= -self.q <= self.kappa_up) if np.isfinite(self.q) else float("nan")
-
-
-@dataclass
-class EpisodeHistory:
-    """Unscaled return, length in steps and success (goal reached) of every finished episode."""
-
-    returns: list[float]
-    lengths: list[int]
-    successes: list[bool]
-
-    def add(self, episode_return: float, length: int, success: bool) -> None:
-        """Append a finished episode."""
-        self.returns.append(episode_return)
-        self.lengths.append(length)
-        self.successes.append(success)
-
-    @property
-    def last_return(self) -> float:
-        """Return of the last episode; nan before any."""
-        return self.returns[-1] if self.returns else float("nan")
-
-    @property
-    def last_length(self) -> float:
-        """Steps of the last episode; nan before any."""
-        return self.lengths[-1] if self.lengths else float("nan")
-
-    def mean_return(self, last: int) -> float:
-        """Return the mean of the ``last`` returns; nan without any."""
-        return float(np.mean(self.returns[-last:])) if self.returns else float("nan")
-
-    def success_rate(self) -> float:
-        """Return the fraction of successes among the last episodes; nan without any."""
-        return float(np.mean(self.successes[-SUCCESS_WINDOW:])) if self.successes else float("nan")
-
-
 class Trainer:
-    """The training agent: exploration, the CALF check, learning, and the numbers of its episodes.
+    """The training agents: exploration, the CALF check, learning, and the numbers of their episodes.
+
+    All agents decide together, every ``system.hold`` steps; who reaches the goal in between waits there until then. The
+    first agent is the one that is shown: where one number or state stands for all, it is that agent's.
 
     Attributes
     ----------
-    episode
-        Index of the current episode, equal to the number of finished ones.
+    states
+        (A, d) current states of the training agents.
+    actions, modes
+        (A, m) and (A,) what they do and who chose it; at the start of an episode the nominal action, chosen next.
+    episode_steps, episode_returns
+        (A,) steps made in their episodes, and the rewards they brought.
     total_steps
-        Environment steps made.
-    action, mode
-        (m,) last action and who chose it; at the start of an episode the nominal action, chosen next.
+        Steps made by all agents together.
     respawned
-        Whether an episode starts with the current state.
+        Whether an episode of the shown agent starts with its current state.
     history
-        Finished episodes.
-    last_mode_rates
-        Fraction of the actions of the last finished episode that each mode chose.
+        Finished episodes of all agents.
+    check
+        The shown agent's last check, one float a field, as it was made: before the gradient steps after it.
     """
 
     def __init__(
         self,
         system: System,
-        calf_options: CalfOptions,
+        calf_parameters: CalfOptions,
         seed: np.random.SeedSequence,
-        options: LearnOptions | None = None,
+        parameters: LearningParameters | None = None,
     ) -> None:
-        start_seed, exploration_seed, learner_seed = seed.spawn(3)
+        start_seed, exploration_seed, learner_seed, chance_seed = seed.spawn(4)
         self.system = system
-        self.parameters = options or LearnOptions()
+        self.parameters = parameters or LearningParameters.for_system(system)
+        agents = self.parameters.training_agents
         self.learner = Learner(system, self.parameters, learner_seed)
-        self.calf = Calf(calf_options, 1, system.state_dim, system.action_dim)
-        self.environment = SystemEnvironment(system)
-        self.environment.reset(seed=int(start_seed.generate_state(1)[0]))
-        self.rng = np.random.default_rng(exploration_seed)
-        self.history = EpisodeHistory([], [], [])
-        self.last_mode_rates = dict.fromkeys(Mode, float("nan"))
+        self.calf = Calf(calf_parameters, system, agents, self.parameters.discount)
+        self.exploration = Exploration(
+            (agents, system.action_dim), self.parameters.noise_time, system.dt * system.hold, exploration_seed
+        )
+        self.rng = np.random.default_rng(chance_seed)
+        self.history = EpisodeHistory()
         self.total_steps = 0
-        self._begin_episode()
+        # A generator an agent, so that an agent's starts do not depend on when the others' episodes end.
+        self._start_rngs = [np.random.default_rng(each) for each in start_seed.spawn(agents)]
+        self.states = np.zeros((agents, system.state_dim))
+        self.actions = np.zeros((agents, system.action_dim))
+        self.modes = np.full(agents, Mode.NOMINAL, np.uint8)
+        self.episode_steps = np.zeros(agents, np.int64)
+        self.episode_returns = np.zeros(agents)
+        self.mode_counts = np.zeros((agents, len(Mode)), np.int64)
+        self.check = Check(*[float("nan")] * len(Check._fields))
+        self._held = 0
+        self._decided_in = self.states
+        self._rewards = np.zeros(agents)
+        self._terminated = np.zeros(agents, np.bool_)
+        self._truncated = np.zeros(agents, np.bool_)
+        self._begin(np.ones(agents, np.bool_))
 
     @property
     def state(self) -> Array:
-        """(d,) current state."""
-        return self.environment.state
+        """(d,) current state of the shown agent."""
+        return self.states[0]
+
+    @property
+    def action(self) -> Array:
+        """(m,) what the shown agent does."""
+        return self.actions[0]
+
+    @property
+    def mode(self) -> Mode:
+        """Who chose that."""
+        return Mode(self.modes[0])
 
     @property
     def episode(self) -> int:
-        """Index of the current episode."""
+        """Number of finished episodes of all agents."""
         return len(self.history.returns)
 
     @property
     def episode_length(self) -> int:
-        """Steps made in the current episode."""
-        return self.environment.episode_steps
+        """Steps made in the shown agent's current episode."""
+        return int(self.episode_steps[0])
 
     @property
-    def warming_up(self) -> bool:
-        """Whether the nominal policy still explores."""
-        return self.total_steps < self.parameters.warmup_steps
+    def episode_return(self) -> float:
+        """Rewards of the shown agent's current episode."""
+        return float(self.episode_returns[0])
 
     @property
     def noise(self) -> float:
@@ -150,86 +115,100 @@ class Trainer:
         done = min(self.total_steps / p.noise_steps, 1.0)
         return p.noise_start + done * (p.noise_end - p.noise_start)
 
-    def step(self) -> None:
-        """Make one environment step and, once the buffer holds a batch, one gradient step.
+    @property
+    def learning(self) -> bool:
+        """Whether the replay buffer holds a batch, so that gradient steps are made."""
+        return self.learner.ready
 
-        Where the step ends an episode, the next one begins at once: ``state`` is its start then.
+    def step(self) -> None:
+        """Move every agent one step; where a decision has been held to its end, learn from it.
+
+        Where a decision ends an episode, the next one begins at once: ``states`` holds its start then.
 
         Raises
         ------
         DivergedError
-            If the state, the reward or a loss is no longer finite. There is no going on after that.
+            If a state, a reward or a loss is no longer finite. There is no going on after that.
         """
-        state = self.state
-        self.action, self.mode = self._act(state)
-        _, reward, terminated, truncated, info = self.environment.step(self.action)
-        if not (abs(reward) <= MAX_REWARD and np.isfinite(self.state).all()):
-            raise DivergedError(
-                f"the environment gave the reward {reward:g} and the state {self.state.tolist()}"
-            )
-        self.learner.remember(state, self.action, reward, self.state, terminated, truncated)
-        if self.learner.ready:
-            self.learner.gradient_step()
-        self.total_steps += 1
         self.respawned = False
-        self.episode_return += reward
-        self.mode_counts[self.mode] += 1
-        if terminated or truncated:
-            self.history.add(self.episode_return, self.episode_length, info["at_goal"])
-            self.last_mode_rates = {mode: self.mode_rate(mode) for mode in Mode}
-            self.environment.reset()
-            self._begin_episode()
-
-    def value(self) -> Value:
-        """Ask the critic for Q of the pair that was checked last, counted under ``hud``."""
-        state, action, q_certified = self._checked
-        q = self.learner.q_values(state[None], action[None], "hud")
-        norm = np.linalg.norm(state[None], axis=1)
-        low, high = self.calf.kappa(norm)
-        return Value(float(q[0]), q_certified, float(norm[0]), float(low[0]), float(high[0]))
+        if self._held == 0:
+            self._decide()
+        running = ~(self._terminated | self._truncated)
+        outcome = self.system.transition(self.states, self.actions, self.episode_steps)
+        rewards = np.where(running, outcome.rewards, 0.0)
+        states = np.where(running[:, None], outcome.states, self.states)
+        if not (np.abs(rewards) <= MAX_REWARD).all() or not np.isfinite(states).all():
+            raise DivergedError(
+                f"the system gave rewards up to {np.abs(rewards).max():g} and states up to {np.abs(states).max():g}"
+            )
+        self.states = states
+        self._rewards += rewards
+        self._terminated |= running & outcome.terminated
+        self._truncated |= running & outcome.truncated
+        self.episode_steps += running
+        self.total_steps += int(running.sum())
+        self._held += 1
+        ended = self._terminated | self._truncated
+        if self._held == self.system.hold or ended.all():
+            self._finish_decision(ended)
 
     def mode_rate(self, mode: Mode) -> float:
-        """Return the fraction of the episode's actions that ``mode`` chose; nan before the first."""
-        return self.mode_counts[mode] / self.episode_length if self.episode_length else float("nan")
+        """Return the fraction of this episode's decisions of the shown agent that ``mode`` made; nan before any."""
+        decisions = self.mode_counts[0].sum()
+        return float(self.mode_counts[0, mode] / decisions) if decisions else float("nan")
 
-    def _begin_episode(self) -> None:
-        self.calf.reset(np.ones(1, np.bool_))
-        self.action = self.system.nominal_action(self.state[None])[0]
-        self.mode = Mode.NOMINAL
-        self.respawned = True
-        self._checked = Check(self.state, self.action, float("nan"))
-        self._exploration = self.rng.normal(0.0, 1.0, self.system.action_dim)
-        self.episode_return = 0.0
-        self.mode_counts: Counter[int] = Counter()
+    def _begin(self, starting: np.ndarray) -> None:
+        """Start episodes where ``starting`` (A,) says so."""
+        for row in np.flatnonzero(starting):
+            self.states[row] = self.system.sample_start(1, self._start_rngs[row])[0]
+        self.calf.reset(starting)
+        self.exploration.reset(starting)
+        self.actions[starting] = self.system.nominal_action(self.states[starting])
+        self.modes[starting] = Mode.NOMINAL
+        self.episode_steps[starting] = 0
+        self.episode_returns[starting] = 0.0
+        self.mode_counts[starting] = 0
+        self._terminated[starting] = False
+        self._truncated[starting] = False
+        self.respawned = bool(starting[0])
 
-    def _act(self, state: Array) -> tuple[Array, Mode]:
-        """Return the (m,) action and who chose it."""
-        states = state[None]
-        nominal = self.system.nominal_action(states)
-        before = float(self.calf.q_certified[0])
-        if self.warming_up:
-            if np.isnan(before):
-                q = self._critic(states, nominal)
-                self.calf.certify(np.ones(1, np.bool_), states, nominal, q)
-                self._checked = Check(state, nominal[0], before)
-                return nominal[0], Mode.NOMINAL
-            explored = self._explore(nominal)[0]
-            self._checked = Check(state, explored, before)
-            return explored, Mode.NOMINAL
-        proposed = self._explore(self.learner.actions(states))
-        self._checked = Check(state, (nominal if np.isnan(before) else proposed)[0], before)
-        actions, modes = self.calf.select(states, proposed, nominal, self._critic, self.rng)
-        return actions[0], Mode(modes[0])
+    def _decide(self) -> None:
+        """Let every agent's actor propose and the check choose."""
+        proposed = self.learner.model.proposals(self.states)
+        if not self.learner.model.stochastic:
+            bound = self.system.action_high
+            proposed = np.clip(proposed + self.noise * bound * self.exploration.step(), -bound, bound)
+        nominal = self.system.nominal_action(self.states)
+        chosen = self.calf.select(self.states, proposed, nominal, self._critic, self.rng)
+        self.check = Check(*(float(column[0]) for column in self.calf.check))
+        self.actions, self.modes = chosen.actions, chosen.modes
+        self.mode_counts[np.arange(len(self.modes)), self.modes] += 1
+        self._decided_in = self.states
+        self._rewards = np.zeros(len(self.states))
 
-    def _explore(self, actions: Array) -> Array:
-        """Return the actions with noise, within the bounds."""
-        bound = self.system.action_high
-        kept = np.exp(-self.system.dt / self.parameters.noise_time)
-        fresh = self.rng.normal(0.0, 1.0, actions.shape[1])
-        self._exploration = kept * self._exploration + np.sqrt(1.0 - kept * kept) * fresh
-        return np.clip(actions + self.noise * bound * self._exploration, -bound, bound)
+    def _finish_decision(self, ended: np.ndarray) -> None:
+        """Remember what the decisions brought, learn, and start new episodes where the last have ``ended``."""
+        self.calf.observe(self._rewards)
+        self.episode_returns += self._rewards
+        self.learner.remember(
+            self._decided_in, self.actions, self._rewards, self.states, self._terminated, self._truncated
+        )
+        if self.learner.ready:
+            for _ in range(self.parameters.gradient_steps):
+                self.learner.gradient_step()
+        self._held = 0
+        for row in np.flatnonzero(ended):
+            self.history.add(
+                float(self.episode_returns[row]),
+                int(self.episode_steps[row]),
+                bool(self._terminated[row]),
+                self.mode_counts[row].tolist(),
+            )
+        if ended.any():
+            self.states = self.states.copy()
+            self._begin(ended)
 
-    def _critic(self, states: NDArray[np.float64], actions: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _critic(self, states: Array, actions: Array) -> Array:
         return self.learner.q_values(states, actions, "training")
 
     def state_dict(self) -> dict[str, Any]:
@@ -238,21 +217,15 @@ class Trainer:
             "system": self.system.name,
             "learner": self.learner.state_dict(),
             "calf": self.calf.state_dict(),
-            "environment": self.environment.state_dict(),
+            "exploration": self.exploration.state_dict(),
+            "history": self.history.state_dict(),
+            "start_rngs": {str(i): rng.bit_generator.state for i, rng in enumerate(self._start_rngs)},
             "rng": self.rng.bit_generator.state,
-            "exploration": self._exploration,
-            "returns": np.array(self.history.returns, np.float64),
-            "lengths": np.array(self.history.lengths, np.int64),
-            "successes": np.array(self.history.successes, np.bool_),
             "total_steps": self.total_steps,
-            "action": self.action,
-            "checked_state": self._checked.state,
-            "checked_action": self._checked.action,
-            "checked_certificate": np.array([self._checked.q_certified]),
-            "mode": int(self.mode),
             "respawned": self.respawned,
-            "episode_return": self.episode_return,
-            "mode_counts": [self.mode_counts[mode] for mode in Mode],
+            "check": list(self.check),
+            "held": self._held,
+            "agents": {name: vars(self)[name] for name in _AGENT_ARRAYS},
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
@@ -265,21 +238,41 @@ class Trainer:
         """
         if saved["system"] != self.system.name:
             raise ValueError(f"the checkpoint is of system {saved['system']}, not {self.system.name}")
-        check_fits(saved, self.state_dict())
+        check_fits(saved, self._example())
         self.learner.load_state_dict(saved["learner"])
         self.calf.load_state_dict(saved["calf"])
-        self.environment.load_state_dict(saved["environment"])
+        self.exploration.load_state_dict(saved["exploration"])
+        self.history.load_state_dict(saved["history"])
+        for i, rng in enumerate(self._start_rngs):
+            rng.bit_generator.state = saved["start_rngs"][str(i)]
         self.rng.bit_generator.state = saved["rng"]
-        self._exploration = saved["exploration"].copy()
-        self.history = EpisodeHistory(*(saved[name].tolist() for name in ("returns", "lengths", "successes")))
         self.total_steps = saved["total_steps"]
-        self.action = saved["action"].copy()
-        self._checked = Check(
-            saved["checked_state"].copy(),
-            saved["checked_action"].copy(),
-            float(saved["checked_certificate"][0]),
-        )
-        self.mode = Mode(saved["mode"])
         self.respawned = saved["respawned"]
-        self.episode_return = saved["episode_return"]
-        self.mode_counts = Counter(dict(zip(Mode, saved["mode_counts"], strict=True)))
+        self.check = Check(*saved["check"])
+        self._held = saved["held"]
+        for name, values in saved["agents"].items():
+            setattr(self, name, values.copy())
+
+    def _example(self) -> dict[str, Any]:
+        """Return what a saved state looks like, with any optimizers' states, history and fill of the buffer."""
+        example = self.state_dict()
+        example["history"] = without_rows(example["history"])
+        learner = example["learner"]
+        learner["buffer"]["arrays"] = without_rows(learner["buffer"]["arrays"])
+        learner["model"]["optimizers"] = {}
+        return example
+
+
+_AGENT_ARRAYS = (
+    "states",
+    "actions",
+    "modes",
+    "episode_steps",
+    "episode_returns",
+    "mode_counts",
+    "_decided_in",
+    "_rewards",
+    "_terminated",
+    "_truncated",
+)
+"""Attributes with a row an agent that are saved."""

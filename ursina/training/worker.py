@@ -108,7 +108,7 @@ class Worker:
                 if not self._paused and not self._stopped:
                     self._train()
                     self._swarm_steps_due()
-                    self._publication.run.keep_episode()
+                    self._publication.run.keep_episodes()
         finally:
             self._publication.close()
 

@@ -76,7 +76,7 @@ class Legend:
         if self.overlay:
             y = next_row("κ bounds fail")
             _hatching(drawing, Rect(left, y - measures.px(5), left + swatch, y + measures.px(4)))
-            y = next_row("Q = Q† + ν̄")
+            y = next_row("Q needed next")
             drawing.fill(Rect(left, y - half, left + swatch, y + half), theme.CERTIFICATE)
 
 

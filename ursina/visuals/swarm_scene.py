@@ -23,6 +23,9 @@ from calf_gpu.view import SwarmView
 RESOLUTION = 101
 """Vertices of the landscape along an axis: five a cell on the medium preset."""
 
+NO_BOUNDS = (-1e20, 1e20)
+"""Bounds κ that hold wherever there is a distance to the goal."""
+
 NOTHING = np.zeros(0)
 """Heights for trails that sample the surface themselves."""
 
@@ -47,7 +50,7 @@ class SwarmScene:
         self._profiler = profiler
         self._on_cpu = options.heights != "gpu"
         self._last_step = -1
-        self._certified = math.inf
+        self._needed = math.inf
         self._records = np.zeros((agents, 4), np.float32)
         self.root = Entity(name="swarm_scene")
         self._axes = Axes(self.root, header, options.height_scale)
@@ -117,6 +120,7 @@ class SwarmScene:
             resolution=RESOLUTION,
             cpu_heights=self._on_cpu,
             own_values=header.hidden,
+            distances=header.rule is not None,
             trail_style=options.trail_style,
             trail_width=options.trail_width,
             trail_decimation=min(options.trail_decimation, options.trail_length) if ring else 1,
@@ -133,19 +137,23 @@ class SwarmScene:
     def _show_critic(self, frame: Frame) -> None:
         """Hand over the critic's values if they are new, and what the overlay needs."""
         self._set_certificate(frame)
-        if frame.grid is not None and self.heatmap.update(frame.grid.values, frame.grid.version):
-            self._view.follow_critic()
-            self._profiler.count("mesh_updates", int(self._on_cpu))
+        grid = frame.grid
+        if grid is None or not self.heatmap.update(grid.values, grid.version):
+            return
+        self._view.follow_critic()
+        if grid.distances is not None and self._header.rule is not None:
+            self._view.landscape.set_distances(grid.distances, grid.version)
+        self._profiler.count("mesh_updates", int(self._on_cpu))
 
     def _set_certificate(self, frame: Frame) -> None:
-        """Move the live boundary Q = Q† + ν̄ and the κ bounds; the plane's hidden axes stand at the goal's."""
+        """Move the boundary of what is certified next; the bounds κ stay."""
         rule = self._header.rule
         if rule is None:
             return
-        certified = float(frame.numbers[self._header.index(rule.certificate)])
-        if certified != self._certified:
-            self._certified = certified
-            self._view.landscape.set_certificate(certified + rule.nu_bar, (rule.c_low, rule.c_up))
+        needed = float(frame.numbers[self._header.index(rule.needed)])
+        if needed != self._needed:
+            self._needed = needed
+            self._view.landscape.set_certificate(needed, rule.kappa or NO_BOUNDS)
 
     def _move_agents(self, now: PlaneStep, values: NDArray[np.float32] | None) -> None:
         self._records[:, :2] = now.points
