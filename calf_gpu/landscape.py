@@ -70,7 +70,6 @@ class Landscape:
         self.uploaded_bytes = 0
         self._grid = grid
         self._distances = QGrid(grid.extent) if distances else None
-        self._goal = ((0.0, 0.0), 0.0)
         self._shown = {"GRID_LINES", "CONTOURS"}
         self._vertices = _vertex_data(resolution, cpu_heights)
         node = GeomNode("landscape")
@@ -90,7 +89,8 @@ class Landscape:
         self.program = ProgramSwitch(
             self.root, "landscape", ("GRID_LINES", "CONTOURS", "OVERLAY"), tuple(always)
         )
-        self.set_grid_spacing(0.5)
+        self.set_grid_lines((0.5, 0.5))
+        self.set_goal((0.0, 0.0), 0.0)
         self.set_contour_step(1.0)
         self.set_certificate(0.0, (0.0, 0.0))
         self.program.use(self._shown)
@@ -115,11 +115,9 @@ class Landscape:
         """Show or hide what the certificate says: hatching and the boundary line."""
         self._show("OVERLAY", on)
 
-    def set_grid_spacing(self, spacing: float) -> None:
-        """Distance of grid lines in plane units; lines lie on its multiples."""
-        self._grid_spacing = float(spacing)
-        self.root.set_shader_input("grid_spacing", self._grid_spacing)
-        self.set_goal(*self._goal)
+    def set_grid_lines(self, spacing: tuple[float, float], origin: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Set the distances between grid lines of either axis in plane units, and where the axes' own lines are."""
+        self.root.set_shader_input("grid_lines", (*map(float, spacing), *map(float, origin)))
 
     def set_contour_step(self, step: float) -> None:
         """Difference of Q between level sets; they lie on its multiples."""
@@ -165,12 +163,9 @@ class Landscape:
 
     def set_goal(self, center: tuple[float, float], radius: float) -> None:
         """Draw a ring on the surface around a point; radius in plane units, 0 removes it."""
-        self._goal = (center, radius)
-        unit = self._grid_spacing
-        r = radius / unit
         # Without a ring the distance from it is made infinite, without a branch per fragment.
-        shape = (0.5 / r, 0.5 * r) if radius > 0 else (0.0, 1e9)
-        self.root.set_shader_input("goal", (center[0] / unit, center[1] / unit, *shape))
+        shape = (0.5 / radius, 0.5 * radius) if radius > 0 else (0.0, 1e9)
+        self.root.set_shader_input("goal", (*map(float, center), *shape))
 
     def set_heights(self, heights: NDArray[np.float32]) -> None:
         """Set the (M, M) heights in [0, 1] (rows along the second axis) of a landscape made with `cpu_heights`."""

@@ -6,7 +6,7 @@
 #include "include/lines.glsl"
 #include "include/palette.glsl"
 
-in vec2 cells;                  // plane coordinates in units of the grid spacing
+in vec2 cells;                  // plane coordinates in units of the grid lines' distance
 in float level;                 // Q in units of the contour step
 in vec3 surface_color;
 #ifdef OVERLAY
@@ -16,10 +16,10 @@ in float r2;                    // distance to the goal, squared
 #endif
 #endif
 
-uniform float grid_spacing;     // plane units between grid lines
+uniform vec4 grid_lines;        // plane units between grid lines of either axis, and where those of 0 are
 uniform float contour_step;     // Q between level sets
 uniform vec4 certificate;       // C_low, C_up, norm of the axes not shown squared, Q of the boundary
-uniform vec4 goal;              // centre, 1 / 2r, r / 2, in cells
+uniform vec4 goal;              // centre, 1 / 2r, r / 2
 
 out vec4 fragment_color;
 
@@ -39,7 +39,7 @@ vec3 hatched(vec3 color, vec2 plane, float q, vec2 change_x, vec2 change_y) {
     float margin = certificate_margin(plane, q);
     float failing = usable * clamp(0.5 - margin / max(fwidth(margin), 1e-12), 0.0, 1.0);
     float stripes = HATCHES * (plane.x + plane.y);
-    float density = HATCHES * grid_spacing * change(change_x.x + change_x.y, change_y.x + change_y.y);
+    float density = HATCHES * change(dot(grid_lines.xy, change_x), dot(grid_lines.xy, change_y));
     float stripe = clamp((0.22 - to_nearest(stripes)) / density + 0.5, 0.0, 1.0);
     stripe = mix(0.44, stripe, lines_apart(density));
     float grey = dot(color, vec3(0.30, 0.59, 0.11));
@@ -53,12 +53,13 @@ void main() {
     vec2 change_x = dFdx(cells);
     vec2 change_y = dFdy(cells);
     vec2 pixels = inversesqrt(change_x * change_x + change_y * change_y);   // pixels per cell
+    vec2 plane = cells * grid_lines.xy + grid_lines.zw;
 #if defined(CONTOURS) || defined(OVERLAY)
     // Level sets per pixel; never 0, which would make 0/0 of a constant Q.
     float levels = max(change(dFdx(level), dFdy(level)), 1e-12);
 #endif
 #ifdef OVERLAY
-    color = hatched(color, cells * grid_spacing, level * contour_step, change_x, change_y);
+    color = hatched(color, plane, level * contour_step, change_x, change_y);
 #endif
 #ifdef CONTOURS
     color *= 1.0 - 0.42 * clamp(1.0 - to_nearest(level) / levels, 0.0, 1.0) * lines_apart(levels);
@@ -67,8 +68,9 @@ void main() {
     // Single lines do not alias in the distance, but would sparkle where the surface is seen from its edge.
     float face_on = clamp(pixels_per_cell - 2.0, 0.0, 1.0);
     // |d^2 - r^2| / 2r is the distance from the ring where it matters, without a root.
-    vec2 from_goal = cells - goal.xy;
-    float thick = abs(dot(from_goal, from_goal) * goal.z - goal.w) * pixels_per_cell;
+    vec2 from_goal = plane - goal.xy;
+    vec2 pixels_per_unit = pixels / grid_lines.xy;
+    float thick = abs(dot(from_goal, from_goal) * goal.z - goal.w) * min(pixels_per_unit.x, pixels_per_unit.y);
     float light = 0.0;
 #ifdef GRID_LINES
     vec2 axis = abs(cells) * pixels;

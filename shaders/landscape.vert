@@ -15,7 +15,7 @@ uniform int resolution;         // vertices along an axis
 in float height;
 #endif
 
-uniform float grid_spacing;     // plane units between grid lines
+uniform vec4 grid_lines;        // plane units between grid lines of either axis, and where those of 0 are
 uniform float contour_step;     // Q between level sets
 #if defined(OVERLAY) && defined(DISTANCES)
 uniform sampler2D distances;    // R32F like the Q-grid: how far the goal is, r of the bounds kappa(r)
@@ -41,7 +41,7 @@ void main() {
     vec4 position = p3d_ModelViewMatrix * vec4(plane, height, 1.0);
     gl_Position = p3d_ProjectionMatrix * position;
 
-    cells = plane / grid_spacing;
+    cells = (plane - grid_lines.zw) / grid_lines.xy;
     bool bad = is_bad(q);
     level = bad ? 0.0 : q / contour_step;
 #ifdef OVERLAY

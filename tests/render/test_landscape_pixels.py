@@ -164,7 +164,7 @@ def test_grid_lines_lie_on_multiples_of_the_spacing(top):
     part.root.reparent_to(top.scene)
     plain = brightness(top.render())
     part.show_grid_lines(True)
-    part.set_grid_spacing(0.7)
+    part.set_grid_lines((0.7, 0.7))
     lines = brightness(top.render()) - plain
     where = plane_points(top, HALF)
     pixels = np.abs(where / 0.7 - np.round(where / 0.7)).min(axis=-1) * 0.7 / (2 * HALF / 400)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from stable_baselines3 import TD3
@@ -26,7 +28,11 @@ class TD3Model(Sb3Model):
         reward_scale: float,
         seed: np.random.SeedSequence,
     ) -> None:
-        self._options = {"learning_rate": learning_rate, "gamma": discount, "tau": target_rate}
+        self._options: dict[str, Any] = {
+            "learning_rate": learning_rate,
+            "gamma": discount,
+            "tau": target_rate,
+        }
         self._hidden_layers = list(hidden_layers)
         super().__init__(system, reward_scale, seed)
 

@@ -37,6 +37,8 @@ class Axis(msgspec.Struct, frozen=True):
     low: float
     high: float
     """What is shown of the axis, ``low < high``."""
+    wraps: bool = False
+    """Whether it is an angle that starts again at ``low`` where it passes ``high``."""
 
     @property
     def title(self) -> str:

@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,28 +87,25 @@ certificate and relaxes less from episode to episode. Their critics differ from 
 the third the lesser of the target critics; here it is always min(Q₁, Q₂)(s, a)."""
 
 
-class Check(NamedTuple):
-    """What the last check of N agents was about, as it was then; (N,) float64 each, nan where there was none."""
+Column = TypeVar("Column", Array, float)
 
-    q: Array
+
+class Check(NamedTuple, Generic[Column]):
+    """What the last check was about, as it was then: (N,) float64 each, or one agent's float; nan for none."""
+
+    q: Column
     """Q(s, a) of what was proposed, or of π₀'s action at the start of an episode."""
-    q_certified: Array
+    q_certified: Column
     """Q† before the check."""
-    q_required: Array
+    q_required: Column
     """Least Q(s, a) that could be certified, by ν̄ and budget."""
-    distance: Array
+    distance: Column
     """r, the distance to the goal."""
-    kappa_low: Array
-    kappa_up: Array
+    kappa_low: Column
+    kappa_up: Column
     """Bounds on −Q(s, a)."""
-    relax_probability: Array
+    relax_probability: Column
     """P_relax that was drawn against."""
-
-    @property
-    def within_kappa(self) -> Array:
-        """Whether κ_low ≤ −Q ≤ κ_up, 1 or 0; nan where Q is."""
-        within = (self.kappa_low <= -self.q) & (-self.q <= self.kappa_up)
-        return np.where(np.isfinite(self.q), within, np.nan)
 
 
 class Selection(NamedTuple):

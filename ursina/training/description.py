@@ -51,7 +51,8 @@ def _axes(system: System) -> tuple[Axis, ...]:
     borders = [system.plane_extent[:2], system.plane_extent[2:]]
     borders += [(-bound, bound) for bound in system.state_bound[2:]]
     axes = []
-    for title, (low, high) in zip(system.axis_labels, borders, strict=True):
+    for number, (title, (low, high)) in enumerate(zip(system.axis_labels, borders, strict=True)):
         label, _, unit = title.partition(" [")
-        axes.append(Axis(label.split()[-1], label, unit.rstrip("]"), low, high))
+        wraps = number in system.wrapped_axes
+        axes.append(Axis(label.split()[-1], label, unit.rstrip("]"), low, high, wraps))
     return tuple(axes)

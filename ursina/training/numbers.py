@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.header import Number
 from calf_gpu.app.systems import System
+from calf_gpu.app.training.calf import Check
 from calf_gpu.app.training.history import SUCCESS_WINDOW as LAST
 from calf_gpu.app.training.modes import CATEGORIES, CONTROLLERS, POLICIES, Mode
 
@@ -69,12 +70,13 @@ def training_numbers(config: VisualizationConfig) -> tuple[Reading[TrainingRun],
         Reading(_value("kappa_low", "κ low", "κ bounds", 2), lambda r: r.trainer.check.kappa_low),
         Reading(_value("minus_q", "−Q(s, a)", "κ bounds", 2), lambda r: -r.trainer.check.q),
         Reading(_value("kappa_up", "κ up", "κ bounds", 1), lambda r: r.trainer.check.kappa_up),
-        Reading(_choice("kappa_valid", "Within κ", "κ bounds", ("no", "yes")), lambda r: r.trainer.check.within_kappa),
+        Reading(_choice("kappa_valid", "Within κ", "κ bounds", ("no", "yes")), lambda r: _within(r.trainer.check)),
         Reading(_value("q_certified"), lambda r: r.trainer.calf.q_certified[0]),
         Reading(_value("q_next"), lambda r: r.trainer.calf.required()[0]),
         Reading(_value("mean_return_10", "Return, mean of 10", scalar="episode/mean_return_10"),
                 lambda r: r.trainer.history.mean_return(10)),
-        Reading(_value("stabilizer_return", "Stabilizer alone"), lambda r: r.stabilizer_return if r.trainer.episode else float("nan")),
+        Reading(_value("stabilizer_return", "Stabilizer alone"),
+                lambda r: r.stabilizer_return if r.trainer.episode else np.nan),
         Reading(_value("return", scalar="episode/return"), lambda r: r.trainer.history.last_return),
         Reading(_count("length", scalar="episode/length"), lambda r: r.trainer.history.last_length),
         Reading(_count("critic_queries"), lambda r: sum(r.trainer.learner.queries.values())),
@@ -133,6 +135,13 @@ def scalars(readings: Iterable[Reading[Origin]], origin: Origin) -> dict[str, fl
 def _share(mode: Mode) -> Callable[[TrainingRun], float]:
     """Return how to read the share of the last episodes' decisions that a mode made."""
     return lambda run: run.trainer.history.mode_share(mode)
+
+
+def _within(check: Check[float]) -> float:
+    """Return whether κ_low ≤ −Q ≤ κ_up held, 1 or 0; nan where there are no such bounds, or no Q."""
+    if not np.isfinite([check.q, check.kappa_low]).all():
+        return np.nan
+    return float(check.kappa_low <= -check.q <= check.kappa_up)
 
 
 def _value(name: str, label: str = "", block: str = "", digits: int = 2, scalar: str = "") -> Number:

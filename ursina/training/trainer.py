@@ -70,7 +70,7 @@ class Trainer:
         self.episode_steps = np.zeros(agents, np.int64)
         self.episode_returns = np.zeros(agents)
         self.mode_counts = np.zeros((agents, len(Mode)), np.int64)
-        self.check = Check(*[float("nan")] * len(Check._fields))
+        self.check: Check[float] = Check(*[float("nan")] * len(Check._fields))
         self._held = 0
         self._decided_in = self.states
         self._rewards = np.zeros(agents)

@@ -13,8 +13,8 @@ from panda3d.core import LineSegs, NodePath, TransparencyAttrib
 
 from calf_gpu.app.stream.header import Goal, Header
 from calf_gpu.app.visuals.facing_text import Align, FacingText, Label, make_atlas
+from calf_gpu.app.visuals.plane import Plane
 from calf_gpu.counters import WORLD_ONLY
-from calf_gpu.ticks import nice_step
 
 Point = tuple[float, float, float]
 """Position in Ursina's axes: (first axis, height, second axis)."""
@@ -47,19 +47,20 @@ class Axes:
     ----------
     parent
         Node with Ursina's axes.
-    header
-        Gives the plane's extent, the labels and the goal.
+    header, plane
+        What is shown and where it stands.
     height_scale
         Height of the surface's highest point in plane units.
     """
 
-    def __init__(self, parent: NodePath, header: Header, height_scale: float) -> None:
+    def __init__(self, parent: NodePath, header: Header, plane: Plane, height_scale: float) -> None:
         self.root = parent.attach_new_node("axes")
         self.root.set_transparency(TransparencyAttrib.M_alpha)
         self.root.set_depth_write(False)
         self.root.set_bin("fixed", 30)  # after surface, trails and agents, which hide what is behind them
         self.root.hide(WORLD_ONLY)  # notes on the world, not a part of it
         self._header = header
+        self._plane = plane
         self._height = height_scale
         self._atlas = make_atlas()
         self._views: dict[tuple[int, int], _View] = {}
@@ -67,7 +68,7 @@ class Axes:
 
     def face(self, camera: NodePath) -> None:
         """Turn the axes to a camera; costs next to nothing while it does not move."""
-        x0, x1, y0, y1 = self._header.extent
+        x0, x1, y0, y1 = self._plane.extent
         position = camera.get_pos(self.root)
         side = (1 if position.x > (x0 + x1) / 2 else -1, 1 if position.z > (y0 + y1) / 2 else -1)
         view = self._views.get(side)
@@ -90,7 +91,7 @@ class _View:
 
     def __init__(self, axes: Axes, side: tuple[int, int]) -> None:
         self.root = axes.root.attach_new_node("axes_view")
-        layout = _Layout(axes._header, axes._height, side)
+        layout = _Layout(axes._header, axes._plane, axes._height, side)
         lines = LineSegs("lines")
         lines.set_color(*LINE_COLOR)
         for start, end in layout.lines():
@@ -110,11 +111,12 @@ def _line(lines: LineSegs, start: Point, end: Point) -> None:
 class _Layout:
     """Where everything stands, for one side of the camera."""
 
-    def __init__(self, header: Header, height: float, side: tuple[int, int]) -> None:
+    def __init__(self, header: Header, plane: Plane, height: float, side: tuple[int, int]) -> None:
         self._header = header
+        self._plane = plane
         self._height = height
         self._side = side
-        x0, x1, y0, y1 = header.extent
+        x0, x1, y0, y1 = plane.extent
         self._x = (x0 - MARGIN, x1 + MARGIN)
         self._y = (y0 - MARGIN, y1 + MARGIN)
         self._near_x = self._x[side[0] > 0]
@@ -129,9 +131,9 @@ class _Layout:
         (xa, xb), (ya, yb) = self._x, self._y
         corners = [(xa, -DROP, ya), (xb, -DROP, ya), (xb, -DROP, yb), (xa, -DROP, yb)]
         yield from zip(corners, [*corners[1:], corners[0]], strict=True)
-        for x in self._ticks(0):
+        for _, x in self._plane.ticks(0):
             yield self._on_first(x, 0.0), self._on_first(x, TICK)
-        for y in self._ticks(1):
+        for _, y in self._plane.ticks(1):
             yield self._on_second(y, 0.0), self._on_second(y, TICK)
         yield (self._post_x, -DROP, self._post_y), self._on_post(1.0, 0.0)
         for level in HEIGHT_TICKS:
@@ -140,13 +142,13 @@ class _Layout:
     def labels(self) -> Iterator[Label]:
         """Numbers, axis labels and the goal's name."""
         first, second = (self._header.axes[axis].title for axis in self._header.plane)
-        for x in self._ticks(0):
-            yield Label(_number(x), self._on_first(x, NUMBER_AT), NUMBER_SIZE, NUMBER_COLOR)
-        for y in self._ticks(1):
-            yield Label(_number(y), self._on_second(y, NUMBER_AT), NUMBER_SIZE, NUMBER_COLOR)
+        for value, x in self._plane.ticks(0):
+            yield Label(_number(value), self._on_first(x, NUMBER_AT), NUMBER_SIZE, NUMBER_COLOR)
+        for value, y in self._plane.ticks(1):
+            yield Label(_number(value), self._on_second(y, NUMBER_AT), NUMBER_SIZE, NUMBER_COLOR)
         for level in HEIGHT_TICKS:
             yield Label(f"{level:g}", self._on_post(level, NUMBER_AT), NUMBER_SIZE, NUMBER_COLOR)
-        x0, x1, y0, y1 = self._header.extent
+        x0, x1, y0, y1 = self._plane.extent
         yield Label(first, self._on_first((x0 + x1) / 2, LABEL_AT), LABEL_SIZE, LABEL_COLOR)
         align: Align = "left" if self._side[0] * self._side[1] < 0 else "right"
         middle = self._on_second((y0 + y1) / 2, 0.75 * LABEL_AT)
@@ -159,13 +161,8 @@ class _Layout:
 
     def goal_pole(self, goal: Goal) -> tuple[Point, Point]:
         """Ends of the pole that marks the goal; the surface hides what is below it."""
-        x, y = (goal.state[axis] for axis in self._header.plane)
+        (x, y), _ = self._plane.goal(goal)
         return (x, 0.0, y), (x, GOAL_REACH * self._height, y)
-
-    def _ticks(self, axis: int) -> list[float]:
-        start, end = self._header.extent[2 * axis : 2 * axis + 2]
-        step = nice_step((end - start) / 7.0)
-        return [float(tick) for tick in step * np.arange(np.ceil(start / step), np.floor(end / step) + 1)]
 
     def _on_first(self, x: float, outwards: float) -> Point:
         return x, -DROP, self._near_y + self._side[1] * outwards

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from panda3d.core import NodePath
 
 from calf_gpu.app.config.view import ViewOptions
-from calf_gpu.app.visuals.scene import PlaneStep
+from calf_gpu.app.visuals.scene import TrailPoints
 from calf_gpu.qgrid import QGrid
 from calf_gpu.trails import TrailRing
 
@@ -45,9 +45,9 @@ class BatchedTrailRenderer:
         ring.root.reparent_to(plane)
         return cls(ring)
 
-    def push(self, step: PlaneStep, heights: NDArray[np.floating]) -> int:
+    def push(self, points: TrailPoints, heights: NDArray[np.floating]) -> int:
         """Add one step to every trail; ``heights`` are not needed. No mesh is ever rebuilt: returns 0."""
-        self.ring.push(step.points, step.codes, step.respawned)
+        self.ring.push(points.points, points.codes, points.breaks)
         return 0
 
     def resize(self, agents: int) -> None:

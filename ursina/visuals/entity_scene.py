@@ -13,7 +13,7 @@ from panda3d.core import TransparencyAttrib
 from ursina import Entity, Mesh, application, destroy
 
 from calf_gpu.app.config.view import ViewOptions
-from calf_gpu.app.stream.frame import Frame, steps_after
+from calf_gpu.app.stream.frame import Frame, Step, steps_after
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals import shapes
@@ -21,9 +21,10 @@ from calf_gpu.app.visuals.axes import Axes
 from calf_gpu.app.visuals.batched_trail_renderer import BatchedTrailRenderer
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from calf_gpu.app.visuals.line_trail import LINE_LIFT, LineTrails
+from calf_gpu.app.visuals.plane import Plane
 from calf_gpu.app.visuals.scene import (
     Part,
-    PlaneStep,
+    TrailPoints,
     Trails,
     agent_radius,
     colormap_colors,
@@ -67,7 +68,8 @@ class EntityScene:
         loop: bool = True,
         ring: bool = False,
     ) -> None:
-        grid = QGrid(header.extent)
+        self._plane = Plane(header)
+        grid = QGrid(self._plane.extent)
         self.heatmap = CriticHeatmap(grid)
         self.agents: list[VisualAgent] = []
         self._options = options
@@ -75,12 +77,13 @@ class EntityScene:
         self._profiler = profiler
         self._loop = loop
         self._last_step = -1
+        self._before: Step | None = None
         self._colors = code_colors(np.arange(2.0 * HIGHLIGHT_BIT), mode_colors(header)).tolist()
         self.root = Entity(name="entity_scene")
-        self._axes = Axes(self.root, header, options.height_scale)
+        self._axes = Axes(self.root, header, self._plane, options.height_scale)
         self._surface = _Surface(self.root, self.heatmap, options)
         self._grid = _GridEntities(self.root, self.heatmap, options.height_scale)
-        self._goal = _GoalRing(self.root, header, self.heatmap, options.height_scale)
+        self._goal = _GoalRing(self.root, header, self._plane, self.heatmap, options.height_scale)
         self._agents_root = Entity(parent=self.root, name="agents")
         self._shape = shapes.sphere() if header.heading is None else shapes.cone(20)
         self._radius = agent_radius(options, header, agents)
@@ -102,15 +105,13 @@ class EntityScene:
         """Bring the picture up to date with a frame."""
         with self._profiler.section("heatmap"):
             self._show_critic(frame)
-        now = PlaneStep(frame.now, self._header)
         with self._profiler.section("agents"):
-            self._resize(len(now))
-            heights = self._move_agents(now)
+            self._resize(frame.agents)
+            heights = self._move_agents(frame.now)
         self._axes.face(application.base.cam)
         with self._profiler.section("trails"):
             for step in steps_after(frame, self._last_step):
-                on_plane = PlaneStep(step, self._header)
-                self._push_trails(on_plane, heights if step is frame.now else self._heights(on_plane.points))
+                self._push_trails(step, heights if step is frame.now else None)
         self._last_step = frame.number
 
     def set_visible(self, part: Part, on: bool) -> bool:
@@ -140,20 +141,27 @@ class EntityScene:
             return self._options.height_scale * self.heatmap.heights(points)
         return np.array([self._options.height_scale * self.heatmap.height_of(point) for point in points])
 
-    def _move_agents(self, now: PlaneStep) -> NDArray[np.floating]:
-        """Put every agent on the surface; return the (N,) heights of the surface under them."""
-        heights = self._heights(now.points)
+    def _move_agents(self, now: Step) -> NDArray[np.floating]:
+        """Put every agent on the surface; return the (M,) heights of the surface under them."""
+        points = self._plane.points(now)
+        heights = self._heights(points)
         radius = self._radius
-        headings = np.broadcast_to(now.headings, len(now))
-        for agent, (a0, a1), height, heading, code in zip(
-            self.agents, now.points, heights, headings, now.codes, strict=True
-        ):
+        rows = zip(
+            self.agents, points, heights, self._plane.headings(now), self._plane.codes(now), strict=True
+        )
+        for agent, (a0, a1), height, heading, code in rows:
             agent.place(float(a0), float(height) + radius, float(a1), float(heading))
             agent.show_code(int(code))
         return heights
 
-    def _push_trails(self, step: PlaneStep, heights: NDArray[np.floating]) -> None:
-        self._profiler.count("mesh_updates", self._trails.push(step, heights + LINE_LIFT))
+    def _push_trails(self, step: Step, heights: NDArray[np.floating] | None) -> None:
+        """Add a step to the trails; its heights (M,) are asked for where they are not known yet."""
+        breaks = self._plane.breaks(step, self._before)
+        self._before = step
+        points = TrailPoints(self._plane.points(step), self._plane.codes(step), breaks)
+        if heights is None:
+            heights = self._heights(points.points)
+        self._profiler.count("mesh_updates", self._trails.push(points, heights + LINE_LIFT))
 
     def _resize(self, count: int) -> None:
         """Add or remove agents and their trails at the end."""
@@ -244,11 +252,13 @@ class _GridEntities:
 class _GoalRing:
     """A ring around the goal that lies on the surface."""
 
-    def __init__(self, parent: Entity, header: Header, heatmap: CriticHeatmap, height_scale: float) -> None:
+    def __init__(
+        self, parent: Entity, header: Header, plane: Plane, heatmap: CriticHeatmap, height_scale: float
+    ) -> None:
         angle = np.linspace(0.0, 2.0 * np.pi, GOAL_POINTS)
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        center = [header.goal.state[axis] for axis in header.plane] if header.goal else [0.0, 0.0]
-        self._points = center + (header.goal.radius if header.goal else 0.0) * circle
+        center, radius = plane.goal(header.goal) if header.goal else ((0.0, 0.0), 0.0)
+        self._points = center + radius * circle
         self._heatmap = heatmap
         self._scale = height_scale
         self._mesh = Mesh(mode="line", static=False, thickness=2)

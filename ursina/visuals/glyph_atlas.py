@@ -31,7 +31,7 @@ VERTEX = np.dtype([("position", "<f4", 3), ("color", "u1", 4), ("uv", "<f4", 2)]
 CHARACTERS = (
     "".join(map(chr, range(32, 127)))
     + "".join(map(chr, range(0xA0, 0x100)))
-    + "†‡νκλσμπθρεΔ‖≤≥≠≈−×·…–—→←↑↓✓✗•■▲▼∞½\u0304"
+    + "†‡νκλσμπθρεΔ‖≤≥≠≈−×·…–—→←↑↓✓✗•■▲▼∞½\u0304\u0307"
 )
 """What can be written; anything else shows as a question mark."""
 

@@ -235,9 +235,8 @@ class Hud:
             self._learning.draw(drawing, self._learning_area)
 
     def _paint_table(self, drawing: Drawing) -> None:
-        top = self._right_bottom + self._gap
-        below = self._learning_area or self._timeline_area
-        room = below.y0 - self._gap - top
+        top = (self._learning_area.y1 if self._learning_area else self._right_bottom) + self._gap
+        room = self._timeline_area.y0 - self._gap - top
         rows = self._table
         while rows and panel_height(self._measures, len(rows)) > room:
             rows = rows[:-1]
@@ -305,11 +304,9 @@ class Hud:
 
     @property
     def _learning_area(self) -> Rect | None:
-        """Where the learning curves stand: above the timeline, if they are wanted and there is room."""
+        """Where the learning curves stand: below the picture's numbers, if they are wanted and there is room."""
         if self._learning is None or not self._learning_shown:
             return None
         height = self._learning.height(5, self._measures.row)
-        bottom = self._timeline_area.y0 - self._gap
-        if bottom - height < self._right_bottom + self._gap:
-            return None
-        return self._right(bottom - height, height)
+        top = self._right_bottom + self._gap
+        return self._right(top, height) if top + height + self._gap < self._timeline_area.y0 else None

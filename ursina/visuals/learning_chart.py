@@ -39,7 +39,8 @@ class LearningChart:
         self._numbers = [header.numbers[header.index(name)] for name in curves.numbers]
         self._places = [header.index(name) for name in curves.numbers]
         self._over = header.index(curves.over)
-        self._reference = header.index(curves.reference) if curves.reference else None
+        self._reference = header.numbers[header.index(curves.reference)] if curves.reference else None
+        self._reference_place = header.index(curves.reference) if curves.reference else None
         self._newest = -np.inf
         self._reference_value = np.nan
         self._rows = np.empty((0, 1 + len(self._places)))
@@ -55,8 +56,8 @@ class LearningChart:
         if over < self._newest:
             self._rows = self._rows[:0]
         self._newest = over
-        if self._reference is not None:
-            self._reference_value = float(numbers[self._reference])
+        if self._reference_place is not None:
+            self._reference_value = float(numbers[self._reference_place])
         row = [over, *(float(numbers[place]) for place in self._places)]
         self._rows = np.vstack([self._rows, row])
         if len(self._rows) > POINTS:
@@ -80,6 +81,11 @@ class LearningChart:
             baseline += measures.row
             drawing.text(left, baseline, number.label, color)
             drawing.text(right, baseline, text(number, value), color, align="right")
+        if self._reference is not None:
+            baseline += measures.row
+            drawing.text(left, baseline, f"– – {self._reference.label}", theme.DIM)
+            value = text(self._reference, self._reference_value)
+            drawing.text(right, baseline, value, theme.DIM, align="right")
         bottom = area.y1 - measures.px(8)
         chart = Rect(left, baseline + measures.px(8), right, bottom - measures.row)
         for share in (0.0, 0.5, 1.0):
@@ -92,7 +98,7 @@ class LearningChart:
 
     def height(self, rows: int, row: int) -> int:
         """Return a height in pixels that leaves ``rows`` rows of ``row`` pixels for the curves."""
-        return (len(self._numbers) + 2 + rows) * row
+        return (len(self._numbers) + (self._reference is not None) + 2 + rows) * row
 
     def _draw_lines(self, drawing: Drawing, chart: Rect) -> None:
         x = chart.x0 + (self._rows[:, 0] - self._rows[0, 0]) / np.ptp(self._rows[:, 0]) * chart.width

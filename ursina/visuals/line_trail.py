@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from ursina import Entity, Mesh, destroy
 
-from calf_gpu.app.visuals.scene import PlaneStep
+from calf_gpu.app.visuals.scene import TrailPoints
+from calf_gpu.palette import HIGHLIGHT_BIT
 
 LINE_LIFT = 0.008
 """Distance of lines above the surface in plane units, so that they do not flicker through it."""
@@ -135,16 +136,16 @@ class LineTrails:
     def __getitem__(self, agent: int) -> LineTrail:
         return self._trails[agent]
 
-    def push(self, step: PlaneStep, heights: NDArray[np.floating]) -> int:
+    def push(self, points: TrailPoints, heights: NDArray[np.floating]) -> int:
         """Add one point to every trail, at these heights (N,) for good; return how many meshes were rebuilt."""
         rebuilt = 0
-        colors = self._colors[step.modes].tolist()
+        colors = self._colors[points.codes.astype(np.intp) % HIGHLIGHT_BIT].tolist()
         rows = zip(
             self._trails,
-            step.points.tolist(),
+            points.points.tolist(),
             heights.tolist(),
             colors,
-            step.respawned.tolist(),
+            points.breaks.tolist(),
             strict=True,
         )
         for trail, (a0, a1), height, (red, green, blue), respawned in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,9 @@ from panda3d.core import (
 )
 
 from calf_gpu.app.config.view import ViewOptions
-from calf_gpu.app.stream.frame import Frame, Step
+from calf_gpu.app.stream.frame import Frame
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
-from calf_gpu.palette import encode
 from calf_gpu.programs import ProgramSwitch
 
 AGENT_RADIUS = 0.085
@@ -55,10 +54,21 @@ class Scene(Protocol):
         """Take everything out of the scene graph."""
 
 
+class TrailPoints(NamedTuple):
+    """The newest point of every trail."""
+
+    points: NDArray[np.float32]
+    """(M, 2) in the picture's plane."""
+    codes: NDArray[np.float32]
+    """(M,) what records on the GPU hold: mode, and a mark for the training agent."""
+    breaks: NDArray[np.bool_]
+    """(M,) where no line joins it to the point before."""
+
+
 class Trails(Protocol):
     """The trails of all agents, whatever draws them."""
 
-    def push(self, step: PlaneStep, heights: NDArray[np.floating]) -> int:
+    def push(self, points: TrailPoints, heights: NDArray[np.floating]) -> int:
         """Add a point to every trail and return the number of meshes rebuilt.
 
         ``heights`` (M,) are those of the surface in the world now; renderers that sample the surface when they
@@ -70,44 +80,6 @@ class Trails(Protocol):
 
     def close(self) -> None:
         """Take the trails out of the scene graph."""
-
-
-class PlaneStep:
-    """All M agents of a step as the plane shows them; columns are taken out of the step when they are asked for."""
-
-    def __init__(self, step: Step, header: Header) -> None:
-        self._step = step
-        self._header = header
-
-    def __len__(self) -> int:
-        return len(self._step.modes)
-
-    @property
-    def points(self) -> NDArray[np.float32]:
-        """(M, 2) plane coordinates."""
-        return self._step.states[:, self._header.plane]
-
-    @property
-    def headings(self) -> NDArray[np.float32] | float:
-        """(M,) radians, or 0 for all where there is no heading."""
-        return 0.0 if self._header.heading is None else self._step.states[:, self._header.heading]
-
-    @property
-    def modes(self) -> NDArray[np.uint8]:
-        """(M,) who chose the last action."""
-        return self._step.modes
-
-    @property
-    def codes(self) -> NDArray[np.float32]:
-        """(M,) mode, and a mark for the training agent: what records on the GPU hold."""
-        highlighted = np.zeros(len(self), np.bool_)
-        highlighted[:1] = self._header.agent
-        return encode(self.modes, highlighted)
-
-    @property
-    def respawned(self) -> NDArray[np.bool_]:
-        """(M,) true where an episode starts with this step."""
-        return self._step.respawned
 
 
 def agent_radius(options: ViewOptions, header: Header, agents: int) -> float:

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from ursina import Entity, application, destroy
 
 from calf_gpu.app.config.view import ViewOptions
-from calf_gpu.app.stream.frame import Frame, steps_after
+from calf_gpu.app.stream.frame import Frame, Step, steps_after
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.axes import Axes
 from calf_gpu.app.visuals.batched_trail_renderer import BatchedTrailRenderer
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
 from calf_gpu.app.visuals.line_trail import LINE_LIFT, LineTrails
-from calf_gpu.app.visuals.scene import Part, PlaneStep, Trails, agent_radius, colormap_colors, mode_colors
+from calf_gpu.app.visuals.plane import Plane
+from calf_gpu.app.visuals.scene import Part, TrailPoints, Trails, agent_radius, colormap_colors, mode_colors
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.view import SwarmView
 
@@ -49,11 +50,13 @@ class SwarmScene:
         self._header = header
         self._profiler = profiler
         self._on_cpu = options.heights != "gpu"
+        self._plane = Plane(header)
         self._last_step = -1
+        self._before: Step | None = None
         self._needed = math.inf
         self._records = np.zeros((agents, 4), np.float32)
         self.root = Entity(name="swarm_scene")
-        self._axes = Axes(self.root, header, options.height_scale)
+        self._axes = Axes(self.root, header, self._plane, options.height_scale)
         self._view = self._make_view()
         self.heatmap = CriticHeatmap(self._view.grid)
         self._trails: Trails = (
@@ -73,14 +76,13 @@ class SwarmScene:
         """Bring the picture up to date with a frame."""
         with self._profiler.section("heatmap"):
             self._show_critic(frame)
-        now = PlaneStep(frame.now, self._header)
         with self._profiler.section("agents"):
-            self._resize(len(now))
-            self._move_agents(now, frame.values)
+            self._resize(frame.agents)
+            self._move_agents(frame.now, frame.values)
         self._axes.face(application.base.cam)
         with self._profiler.section("trails"):
             for step in steps_after(frame, self._last_step):
-                self._push_trails(PlaneStep(step, self._header))
+                self._push_trails(step)
         self._last_step = frame.number
 
     def set_visible(self, part: Part, on: bool) -> bool:
@@ -109,7 +111,7 @@ class SwarmScene:
         ring = options.trails == "ring"
         view = SwarmView(
             application.base,
-            header.extent,
+            self._plane.extent,
             len(self._records),
             options.trail_length if ring else 1,
             shape="sphere" if header.heading is None else "cone",
@@ -129,8 +131,8 @@ class SwarmScene:
         if not ring:
             view.trails.root.hide()
         if header.goal is not None:
-            first, second = (header.goal.state[axis] for axis in header.plane)
-            view.landscape.set_goal((first, second), header.goal.radius)
+            view.landscape.set_goal(*self._plane.goal(header.goal))
+        view.landscape.set_grid_lines(*self._plane.grid_lines())
         view.root.reparent_to(self.root)
         return view
 
@@ -155,20 +157,23 @@ class SwarmScene:
             self._needed = needed
             self._view.landscape.set_certificate(needed, rule.kappa or NO_BOUNDS)
 
-    def _move_agents(self, now: PlaneStep, values: NDArray[np.float32] | None) -> None:
-        self._records[:, :2] = now.points
-        self._records[:, 2] = now.headings
-        self._records[:, 3] = now.codes
-        heights = self.heatmap.heights(now.points).astype(np.float32) if self._on_cpu else None
+    def _move_agents(self, now: Step, values: NDArray[np.float32] | None) -> None:
+        self._records[:, :2] = points = self._plane.points(now)
+        self._records[:, 2] = self._plane.headings(now)
+        self._records[:, 3] = self._plane.codes(now)
+        heights = self.heatmap.heights(points).astype(np.float32) if self._on_cpu else None
         if values is None:
-            values = np.full(len(now), np.nan, np.float32)
+            values = np.full(len(points), np.nan, np.float32)
         self._view.agents.update(self._records, heights, values)
 
-    def _push_trails(self, step: PlaneStep) -> None:
+    def _push_trails(self, step: Step) -> None:
+        breaks = self._plane.breaks(step, self._before)
+        self._before = step
+        points = TrailPoints(self._plane.points(step), self._plane.codes(step), breaks)
         heights: NDArray[np.floating] = NOTHING
         if self._options.trails == "per_agent":
-            heights = self._options.height_scale * self.heatmap.heights(step.points) + LINE_LIFT
-        self._profiler.count("mesh_updates", self._trails.push(step, heights))
+            heights = self._options.height_scale * self.heatmap.heights(points.points) + LINE_LIFT
+        self._profiler.count("mesh_updates", self._trails.push(points, heights))
 
     def _resize(self, count: int) -> None:
         """Add or remove agents and their trails at the end."""

@@ -187,6 +187,8 @@ class Viewer:
                 return
             self._end_picture()
         self._wanted_agents = header.agents - header.agent
+        if self._status.phase != "starting":
+            self._notify(None)
         try:
             picture = TrainingVisualizer(self._config, header, self._profiler, self._hud, header.agents)
             picture.scene.root.hide()  # until there is something to see
