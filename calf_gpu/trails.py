@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 from panda3d.core import (
@@ -24,21 +22,10 @@ from calf_gpu.palette import MODE_COLORS
 from calf_gpu.programs import ProgramSwitch
 from calf_gpu.qgrid import QGrid
 from calf_gpu.record_buffer import RecordBuffer
+from calf_gpu.thinning import Thinning, automatic_thinning
 from calf_gpu.uploads import uploads_of
 
 STYLES = ("ribbon", "line")
-
-POINT_BUDGET = {"ribbon": 8_000, "line": 50_000}
-"""Points of all trails together that the automatic decimation aims at: 3 and 40 ms on two slow CPU cores."""
-
-COARSEST = 20
-"""Steps between points that the automatic decimation does not exceed: curves should stay curves."""
-
-COARSENING = 2
-"""Factor by which points lie wider apart in the older part of trails that are too many even so."""
-
-FINE_SHARE = 0.4
-"""Share of such a trail, from the head, that is not thinned once more."""
 
 CROWD = 100
 """Trails from which on thinned ribbons get narrower: half as wide at 16 times as many, as agents get smaller."""
@@ -48,38 +35,6 @@ CASING_PX = 1.2
 
 MOST_TRAILS = 10_000
 """Trails that are drawn when they are thinned, of the first agents: more would only cover each other."""
-
-
-@dataclass(frozen=True)
-class Thinning:
-    """Which steps of a trail are drawn besides the head; GLSL twin: ``shaders/include/trail_records.glsl``.
-
-    Attributes
-    ----------
-    stride
-        Points lie on the steps that are multiples of it, 1 draws all.
-    coarsening
-        In the older part, on multiples of ``stride * coarsening``.
-    fine
-        Coarse strides that the newer part spans, the one that the head is in not counted.
-    """
-
-    stride: int
-    coarsening: int = 1
-    fine: int = 0
-
-    @property
-    def coarse_stride(self) -> int:
-        """Steps between points of the older part."""
-        return self.stride * self.coarsening
-
-    def points(self, length: int) -> int:
-        """Return the most points of a trail that reaches back ``length`` steps, the head included."""
-        return length // self.coarse_stride + (self.coarsening - 1) * (self.fine + 1) + 1
-
-    def since_coarse(self, step: int) -> int:
-        """Return the steps from ``step`` back to the newest coarse multiple before it."""
-        return (step - 1) % self.coarse_stride + 1
 
 
 class TrailRing:
@@ -102,9 +57,9 @@ class TrailRing:
         Width of the ribbons in pixels; that of highlighted agents is half as much again.
     decimation
         Draw the points at steps that are multiples of this, which therefore keep still, and the head; 1 draws
-        all, 0 as many as :data:`POINT_BUDGET` allows. The first steps of an episode, up to the first
-        such point, are not drawn. With 0, trails of a crowd also get thinner with age (:data:`COARSENING`) and
-        ribbons narrower (:data:`CROWD`), and no more than :data:`MOST_TRAILS` are drawn.
+        all, 0 as many as :func:`~calf_gpu.thinning.automatic_thinning` allows. The first steps of an episode, up
+        to the first such point, are not drawn. With 0, trails of a crowd also get thinner with age and ribbons
+        narrower (:data:`CROWD`), and no more than :data:`MOST_TRAILS` are drawn.
     mode_colors
         (K, 3) sRGB in [0, 1] by mode, K ≤ 16; later modes have the last colour.
     upload
@@ -252,15 +207,6 @@ class TrailRing:
             trail_points=points,
             trail_thinning=LVecBase3i(thinning.stride, thinning.coarsening, thinning.fine),
         )
-
-
-def automatic_thinning(style: str, agents: int, length: int) -> Thinning:
-    """Return the least thinning that keeps to :data:`POINT_BUDGET`; at most :data:`COARSEST`, and so much with age."""
-    stride = min(-(-agents * length // POINT_BUDGET[style]), COARSEST, length)
-    coarse_strides = length // (stride * COARSENING)
-    if agents * length <= POINT_BUDGET[style] * stride or coarse_strides < 2:
-        return Thinning(stride)
-    return Thinning(stride, COARSENING, round(FINE_SHARE * coarse_strides))
 
 
 def _strip(count: int, kind: type[GeomTristrips] | type[GeomLinestrips]) -> Geom:

@@ -10,7 +10,8 @@ from panda3d.core import LVecBase3i
 
 from calf_gpu.heights import normalise, sample_grid
 from calf_gpu.qgrid import QGrid
-from calf_gpu.trails import COARSENING, COARSEST, POINT_BUDGET, Thinning, TrailRing, automatic_thinning
+from calf_gpu.thinning import COARSENING, COARSEST, POINT_BUDGET, Thinning, automatic_thinning
+from calf_gpu.trails import TrailRing
 from float_screen import FloatScreen
 
 EXTENT = (-3.0, 2.0, -1.0, 4.0)
