@@ -102,7 +102,7 @@ VALUES = {
 POSITION = Axis("x", "position x", "m", -3.5, 3.5)
 VELOCITY = Axis("v", "velocity v", "m/s", -3.5, 3.5)
 POINT_MASS = (POSITION, VELOCITY)
-VEHICLE = (POSITION, Axis("y", "position y", "m", -3.5, 3.5), Axis("θ", "heading θ", "rad", -10.0, 10.0))
+VEHICLE = (POSITION, Axis("y", "position y", "m", -3.5, 3.5), Axis("θ", "heading θ", "rad", -3.15, 3.15))
 
 
 def make_header(**changes: Any) -> Header:
@@ -120,7 +120,7 @@ def make_header(**changes: Any) -> Header:
         numbers=NUMBERS,
         agent=True,
         agents=6,
-        goal=Goal((0.0,) * len(axes), 0.2),
+        goal=Goal((0.0,) * len(axes), 0.05),
         controllers=CONTROLLERS,
         controlled_by="controller",
         rule=Rule("CALF", "q_certified", 0.01, 0.01, 1000.0),
@@ -159,9 +159,9 @@ def make_frame(
     """A frame of the run of :func:`make_header`: :data:`VALUES` but for those given, and a critic."""
     values = {**VALUES, **numbers}
     return Frame(
-        number,
-        make_step(states, modes, respawned),
-        np.array([values[declared.name] for declared in NUMBERS], np.float64),
-        Grid(q_version, bowl() if q_grid is None else q_grid),
-        earlier,
+        number=number,
+        now=make_step(states, modes, respawned),
+        numbers=np.array([values[declared.name] for declared in NUMBERS], np.float64),
+        grid=Grid(q_version, bowl() if q_grid is None else np.asarray(q_grid, np.float32)),
+        earlier=earlier,
     )

@@ -76,10 +76,30 @@ def certificate_overlay(stage: Stage) -> None:
     view = surface(stage, bowl())
     view.landscape.show_grid_lines(False)
     view.landscape.show_overlay(True)
-    view.landscape.set_certificate(-14.0, 0.01, (2.2, 12.0), norm_offset=0.5)
+    view.landscape.set_certificate(-13.99, (2.2, 12.0), norm_offset=0.5)
 
 
 # -- agents ----------------------------------------------------------------------------------------------
+
+
+@scene("compare")
+def certificate_distances(stage: Stage) -> None:
+    """The same critic where the bounds go by the distance from a line."""
+    q = bowl()
+    view = surface(stage, q, distances=True)
+    view.landscape.show_overlay(True)
+    axis = np.linspace(-HALF, HALF, 21)
+    view.landscape.set_distances(0.3 + np.abs(axis[None, :] + 0.6 * axis[:, None]), 1)
+    view.landscape.set_certificate(-13.99, (2.2, 12.0))
+
+
+@scene("compare")
+def agents_off_the_surface(stage: Stage) -> None:
+    """Cones whose own critic values are further and further from the surface's."""
+    view = surface(stage, bowl(), n=8, shape="cone", own_values=True)
+    points = clock(8, 2.0)
+    own = -4.0 * np.arange(8.0)
+    view.update(points, 0.7 * np.arange(8), np.arange(8) % MODES, values=own)
 
 
 @scene("compare")
@@ -108,7 +128,7 @@ def cpu_heights_cones(stage: Stage) -> None:
     """The same for vehicles, under the overlay."""
     view = surface(stage, bowl(9), n=8, shape="cone", agent_radius=0.2, cpu_heights=True)
     view.landscape.show_overlay(True)
-    view.landscape.set_certificate(-20.0, 0.01, (2.5, 1000.0))
+    view.landscape.set_certificate(-19.99, (2.5, 1000.0))
     view.update(clock(8, 2.4), np.arange(8.0), np.arange(8) % MODES)
 
 

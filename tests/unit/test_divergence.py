@@ -7,26 +7,33 @@ import pytest
 import torch
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
+from calf_gpu.app.stream.frame import Status
 from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.training.checkpoint import PATTERN, CheckpointError, newest_checkpoint, save_checkpoint
-from calf_gpu.app.training.frame_state import Mode
 from calf_gpu.app.training.headless import train
 from calf_gpu.app.training.learner import DivergedError
-from calf_gpu.app.training.simulation import Simulation
+from calf_gpu.app.training.modes import Mode
+from calf_gpu.app.training.numbers import PHASES
+from calf_gpu.app.training.publication import Publication
 
 
 def options(**values) -> VisualizationConfig:
-    return VisualizationConfig(**{"n_agents": 4, "grid_size": 7, "seed": 3, **values})
+    return VisualizationConfig.of(**{"n_agents": 4, "grid_size": 7, "seed": 3, **values})
 
 
-def trained(folder, steps: int = 140, **values) -> Simulation:
-    """A simulation that has made gradient steps and saved them."""
-    simulation = Simulation(options(**values), folder)
+def trained(folder, steps: int = 140, **values) -> Publication:
+    """A run that has made gradient steps and saved them."""
+    publication = Publication(options(**values), folder)
     for _ in range(steps):
-        simulation.next_frame()
-    assert simulation.trainer.learner.version > 0
-    simulation._save(simulation._files)
-    return simulation
+        publication.advance()
+    assert publication.run.trainer.learner.version > 0
+    publication.run.save()
+    return publication
+
+
+def numbers(publication, frame) -> dict[str, float]:
+    names = (number.name for number in publication.header.numbers)
+    return dict(zip(names, frame.numbers.tolist(), strict=True))
 
 
 def spoil(parameters, value: float) -> None:
@@ -46,24 +53,25 @@ def finite(folder) -> int:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
 @pytest.mark.parametrize("part", ["actor", "critic", "critic_target"])
 def test_spoilt_networks_stop_training_and_not_the_swarm(tmp_path, part, value):
-    simulation = trained(tmp_path)
+    publication = trained(tmp_path)
     saved = finite(tmp_path)
     # Of the actor the last layer's weights alone: tanh bounds what it gives.
-    network = getattr(simulation.trainer.learner.td3, part)
+    network = getattr(publication.run.trainer.learner.td3, part)
     spoil(network.parameters(), value)
     if part == "actor" and value == 1e30:
         spoil(network.parameters(), float("nan"))
-    frames = [simulation.next_frame() for _ in range(12)]
-    assert simulation.stopped is not None
-    assert "\n" not in simulation.stopped
-    assert f"{tmp_path} keeps the checkpoint of step {saved}" in simulation.stopped
-    assert frames[-1].stats.phase == "stopped"
-    assert frames[-1].stats.total_steps == frames[-2].stats.total_steps
+    frames = [publication.advance() for _ in range(12)]
+    assert publication.run.stopped is not None
+    assert "\n" not in publication.run.stopped
+    assert f"{tmp_path} keeps the checkpoint of step {saved}" in publication.run.stopped
+    assert publication.status == Status("stopped", publication.run.stopped)
+    last, before = (numbers(publication, frame) for frame in (frames[-1], frames[-2]))
+    assert PHASES[int(last["phase"])] == "stopped"
+    assert last["total_steps"] == before["total_steps"]
     for frame in frames:
-        assert np.isfinite(frame.states).all()
-        assert np.isfinite(frame.training_state).all()
-    assert not np.array_equal(frames[-1].states, frames[-2].states)
-    simulation.close()
+        assert np.isfinite(frame.now.states).all()
+    assert not np.array_equal(frames[-1].now.states[1:], frames[-2].now.states[1:])
+    publication.close()
     assert finite(tmp_path) == saved
     assert len(list(tmp_path.glob(PATTERN))) == 2
     assert not list(tmp_path.glob(".*.tmp"))
@@ -71,47 +79,49 @@ def test_spoilt_networks_stop_training_and_not_the_swarm(tmp_path, part, value):
 
 @pytest.mark.parametrize("policy", ["calf", "td3"])
 def test_broken_actor_is_left_to_the_nominal_policy(policy):
-    simulation = Simulation(options(swarm_policy=policy))
-    spoil(simulation.trainer.learner.td3.actor.parameters(), float("nan"))
+    publication = Publication(options(swarm_policy=policy))
+    spoil(publication.run.trainer.learner.td3.actor.parameters(), float("nan"))
     for _ in range(5):
-        simulation.swarm.step()
-    assert (simulation.swarm.modes == Mode.NOMINAL).all()
-    assert np.isfinite(simulation.swarm.states).all()
+        publication.swarm.step()
+    assert (publication.swarm.modes == Mode.NOMINAL).all()
+    assert np.isfinite(publication.swarm.states).all()
 
 
 @pytest.mark.parametrize("reward", [float("nan"), float("inf"), -1e300, 1e30])
 def test_exploding_rewards_stop_training(tmp_path, monkeypatch, reward):
-    simulation = trained(tmp_path)
+    publication = trained(tmp_path)
     saved = finite(tmp_path)
     system = SYSTEMS["point_mass"]
     monkeypatch.setattr(type(system), "reward", lambda self, *arguments: np.full(len(arguments[0]), reward))
     for _ in range(400):
-        simulation.next_frame()
-        if simulation.stopped:
+        publication.advance()
+        if publication.run.stopped:
             break
-    assert simulation.stopped is not None
-    simulation.close()
+    assert publication.run.stopped is not None
+    publication.close()
     assert finite(tmp_path) == saved
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path):
-    simulation = trained(tmp_path)
+    publication = trained(tmp_path)
     saved = finite(tmp_path)
-    simulation.next_frame()
-    spoil(simulation.trainer.learner.td3.critic_target.parameters(), float("nan"))  # no loss tells of it yet
-    simulation.close()
-    assert "weights of the networks are not finite" in simulation.stopped
+    publication.advance()
+    spoil(
+        publication.run.trainer.learner.td3.critic_target.parameters(), float("nan")
+    )  # no loss tells of it yet
+    publication.close()
+    assert "weights of the networks are not finite" in publication.run.stopped
     assert finite(tmp_path) == saved
 
 
 def test_checkpoints_with_weights_that_are_not_finite_are_refused(tmp_path):
-    simulation = trained(tmp_path)
-    simulation.close()
+    publication = trained(tmp_path)
+    publication.close()
     _, state = newest_checkpoint(tmp_path)
     next(iter(state["trainer"]["learner"]["networks"].values()))[:] = np.nan
     save_checkpoint(tmp_path, 10**6, state)
     with pytest.raises(CheckpointError, match="its weights are not finite"):
-        Simulation(options(resume=True), tmp_path)
+        Publication(options(resume=True), tmp_path)
 
 
 def test_training_without_pictures_ends_with_the_reason(tmp_path, monkeypatch):

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
+from calf_gpu.qgrid import QGrid
 
 SQUARE = (-3.5, 3.5, -3.5, 3.5)
 EXTENTS = [SQUARE, (-50.0, 50.0, -1.0, 2.0), (0.0, 1e-3, 100.0, 1e4)]
 
 
 def make(grid: np.ndarray, extent=SQUARE, version: int = 0) -> CriticHeatmap:
-    heatmap = CriticHeatmap(extent)
+    heatmap = CriticHeatmap(QGrid(extent))
     heatmap.update(np.asarray(grid, np.float32), version)
     return heatmap
 
@@ -144,20 +145,27 @@ def test_a_flat_grid_has_no_height():
     points = np.zeros((2, 2))
     assert (heatmap.heights(points) == 0).all()
     assert heatmap.height_of(points[0]) == 0
-    assert (heatmap.grid_heights() == 0).all()
 
 
-def test_grid_heights_are_the_heights_at_the_nodes():
+def test_heights_at_the_nodes_span_the_whole_range():
     grid = random_grid(np.random.default_rng(4), 9)
-    heatmap = make(grid)
-    nodes = heatmap.grid_heights()
-    assert nodes.dtype == np.float32
-    assert (nodes.min(), nodes.max()) == (0, 1)
-    np.testing.assert_allclose(nodes.ravel(), heatmap.heights(node_points(SQUARE, grid.shape)), atol=1e-6)
+    heights = make(grid).heights(node_points(SQUARE, grid.shape))
+    squares = np.square(grid.astype(np.float64)).ravel()
+    np.testing.assert_allclose(heights, (squares - squares.min()) / np.ptp(squares), atol=1e-6)
+
+
+def test_shaders_get_the_values_and_the_range_that_heights_are_made_of():
+    grid = QGrid(SQUARE)
+    heatmap = CriticHeatmap(grid)
+    for version in range(3):
+        heatmap.update(random_grid(np.random.default_rng(version), 5), version)
+        assert grid.range == pytest.approx((heatmap.lo, heatmap.hi), rel=1e-6)
+        assert heatmap.q_grid is grid.values
+    assert heatmap.extent == grid.extent == SQUARE
 
 
 def test_the_range_is_exact_first_and_smoothed_later():
-    heatmap = CriticHeatmap(SQUARE, smoothing=0.25)
+    heatmap = CriticHeatmap(QGrid(SQUARE), smoothing=0.25)
     assert heatmap.update(np.array([[-1, -2], [-3, -4]], np.float32), 0)
     assert (heatmap.lo, heatmap.hi) == (1.0, 16.0)
     assert heatmap.update(np.array([[-2, -2], [-3, 6]], np.float32), 1)
@@ -175,7 +183,7 @@ def test_a_version_already_held_changes_nothing():
 
 @given(st.lists(GRIDS, min_size=1, max_size=6))
 def test_the_range_stays_within_all_that_was_seen(grids):
-    heatmap = CriticHeatmap(SQUARE)
+    heatmap = CriticHeatmap(QGrid(SQUARE))
     squares = []
     for version, grid in enumerate(grids):
         heatmap.update(grid, version)
@@ -188,10 +196,10 @@ def test_the_range_stays_within_all_that_was_seen(grids):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: CriticHeatmap(SQUARE, smoothing=0.0), "smoothing accepts"),
-        (lambda: CriticHeatmap((1.0, 1.0, 0.0, 1.0)), "extent accepts"),
-        (lambda: CriticHeatmap(SQUARE).update(np.zeros((1, 5), np.float32), 0), "q_grid accepts"),
-        (lambda: CriticHeatmap(SQUARE).update(np.zeros(5, np.float32), 0), "q_grid accepts"),
+        (lambda: CriticHeatmap(QGrid(SQUARE), smoothing=0.0), "smoothing accepts"),
+        (lambda: CriticHeatmap(QGrid((1.0, 1.0, 0.0, 1.0))), "extent must be"),
+        (lambda: CriticHeatmap(QGrid(SQUARE)).update(np.zeros((1, 5), np.float32), 0), "Q-grid must be"),
+        (lambda: CriticHeatmap(QGrid(SQUARE)).update(np.zeros(5, np.float32), 0), "Q-grid must be"),
     ],
 )
 def test_impossible_arguments_are_named(build, message):

@@ -31,8 +31,8 @@ from calf_gpu.app.training.checkpoint import (
     newest_checkpoint,
     save_checkpoint,
 )
+from calf_gpu.app.training.publication import Publication
 from calf_gpu.app.training.run_files import KEPT_CHECKPOINTS, RunFiles
-from calf_gpu.app.training.simulation import Simulation
 
 APPLICATION = Path(__file__).resolve().parents[2]
 NAME = "checkpoint-000000007.safetensors"
@@ -207,10 +207,10 @@ def test_any_bytes_are_refused(tmp_path_factory, content):
 @pytest.fixture(scope="module")
 def good_state(tmp_path_factory):
     folder = tmp_path_factory.mktemp("good")
-    simulation = Simulation(VisualizationConfig(n_agents=3, grid_size=5), folder)
+    publication = Publication(VisualizationConfig.of(n_agents=3, grid_size=5), folder)
     for _ in range(140):
-        simulation.next_frame()
-    simulation.close()
+        publication.advance()
+    publication.close()
     return newest_checkpoint(folder)[0]
 
 
@@ -245,20 +245,20 @@ def test_states_with_foreign_entries_load_or_are_refused_in_one_line(good_state,
     folder = tmp_path_factory.mktemp("run")
     save_checkpoint(folder, 140, state)
     try:
-        simulation = Simulation(VisualizationConfig(n_agents=3, grid_size=5, resume=True), folder)
+        publication = Publication(VisualizationConfig.of(n_agents=3, grid_size=5, resume=True), folder)
     except CheckpointError as error:
         assert len(str(error).splitlines()) == 1
         assert str(error).startswith(str(folder))
     else:  # a value that is as good as the one before, or of no consequence
-        simulation.next_frame()
-        simulation.close()
+        publication.advance()
+        publication.close()
 
 
 def test_other_systems_and_other_sizes_are_refused(good_state):
     folder = good_state.parent
     with pytest.raises(CheckpointError, match="of system point_mass, not differential_drive"):
-        Simulation(VisualizationConfig(system="differential_drive", resume=True), folder)
-    Simulation(VisualizationConfig(n_agents=3, grid_size=5, resume=True), folder).close()
+        Publication(VisualizationConfig.of(system="differential_drive", resume=True), folder)
+    Publication(VisualizationConfig.of(n_agents=3, grid_size=5, resume=True), folder).close()
 
 
 def test_what_fits_and_what_does_not():
@@ -347,71 +347,71 @@ def test_a_checkpoint_that_cannot_be_used_lets_go_of_the_folder(tmp_path):
     save_checkpoint(tmp_path, 7, STATE)
     for _ in range(2):
         with pytest.raises(CheckpointError, match="cannot be resumed from"):
-            Simulation(VisualizationConfig(resume=True), tmp_path)
+            Publication(VisualizationConfig.of(resume=True), tmp_path)
 
 
 # -- few checkpoints, and full disks ---------------------------------------------------------------------
 
 
 def test_a_long_run_keeps_its_newest_checkpoints_only(tmp_path):
-    simulation = Simulation(VisualizationConfig(n_agents=2, grid_size=3), tmp_path)
+    publication = Publication(VisualizationConfig.of(n_agents=2, grid_size=3), tmp_path)
     for _ in range(6):
-        simulation.next_frame()
-        simulation._save(simulation._files)
+        publication.advance()
+        publication.run.save()
     assert sorted(path.name for path in tmp_path.glob(PATTERN)) == [
         f"checkpoint-{step:09d}.safetensors" for step in (3, 4, 5)
     ]
     assert KEPT_CHECKPOINTS == 3
-    simulation.close()
+    publication.close()
 
 
 def test_a_run_with_nothing_but_damaged_checkpoints_is_not_begun_anew(tmp_path):
-    Simulation(VisualizationConfig(n_agents=2, grid_size=3), tmp_path).close()
+    Publication(VisualizationConfig.of(n_agents=2, grid_size=3), tmp_path).close()
     for path in tmp_path.glob(PATTERN):
         path.write_bytes(path.read_bytes()[:-100])
     for _ in range(2):  # the folder is let go each time
         with pytest.raises(
             CheckpointError, match=r"^none of 1 checkpoints can be resumed from: .*checkpoint-0"
         ) as caught:
-            Simulation(VisualizationConfig(n_agents=2, grid_size=3, resume=True), tmp_path)
+            Publication(VisualizationConfig.of(n_agents=2, grid_size=3, resume=True), tmp_path)
         assert len(str(caught.value).splitlines()) == 1
 
 
 def test_the_only_good_checkpoint_outlives_later_damaged_ones(tmp_path, capsys):
-    simulation = Simulation(VisualizationConfig(n_agents=2, grid_size=3), tmp_path)
-    simulation.close()
+    publication = Publication(VisualizationConfig.of(n_agents=2, grid_size=3), tmp_path)
+    publication.close()
     for step in (10, 11, 12, 13):
         (tmp_path / f"checkpoint-{step:09d}.safetensors").write_bytes(b"damaged")
-    simulation = Simulation(VisualizationConfig(n_agents=2, grid_size=3, resume=True), tmp_path)
+    publication = Publication(VisualizationConfig.of(n_agents=2, grid_size=3, resume=True), tmp_path)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(
         "checkpoint-000000013.safetensors is damaged: resuming from checkpoint-000000000.safetensors"
     )
     for _ in range(3):
-        simulation.next_frame()
-        simulation._save(simulation._files)
-        assert newest_checkpoint(tmp_path)[1]["trainer"]["total_steps"] == simulation.trainer.total_steps
-    simulation.close()
+        publication.advance()
+        publication.run.save()
+        assert newest_checkpoint(tmp_path)[1]["trainer"]["total_steps"] == publication.run.trainer.total_steps
+    publication.close()
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_full_disk_is_one_line_and_leaves_the_earlier_checkpoints(tmp_path, monkeypatch, call):
-    simulation = Simulation(VisualizationConfig(n_agents=2, grid_size=3), tmp_path)
+    publication = Publication(VisualizationConfig.of(n_agents=2, grid_size=3), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.glob(PATTERN)}
 
     def fail(*arguments):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     for _ in range(3):
-        simulation.next_frame()
+        publication.advance()
     with monkeypatch.context() as patched:
         patched.setattr(*((os, "fsync", fail) if call == "fsync" else (Path, "replace", fail)))
         with pytest.raises(OSError, match=r"checkpoint-.* cannot be written: No space left on device"):
-            simulation._save(simulation._files)
+            publication.run.save()
         assert {path: path.read_bytes() for path in tmp_path.glob(PATTERN)} == before
         assert not list(tmp_path.glob(".*.tmp"))
-    simulation.next_frame()  # room again: training goes on and saves
-    simulation.close()
+    publication.advance()  # room again: training goes on and saves
+    publication.close()
     assert newest_checkpoint(tmp_path)[1]["trainer"]["total_steps"] == 3
 
 

@@ -10,43 +10,45 @@ from panda3d.core import NodePath
 
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.glyph_atlas import CHARACTERS, GlyphAtlas, Run
-from calf_gpu.app.visuals.help import KEYS
-from calf_gpu.app.visuals.hud import TITLES, Hud
+from calf_gpu.app.visuals.hud import PICTURE, Hud
+from calf_gpu.app.visuals.keys import KEYS
 from calf_gpu.app.visuals.timeline import STRIDE, WINDOW, Timeline
+from scene_frames import make_header
 
 SIZES = [(1280, 720), (1920, 1080), (640, 360), (1024, 768), (2560, 1080), (3840, 2160)]
 WIDE = "−12,345,678.9012"
 ROWS = {
-    "run": [
+    "Run": [
         ("Phase", "warm-up"),
         ("Episode", "100,000 / 1,000,000"),
         ("Steps", WIDE),
         ("Agents", "100,000"),
         ("Swarm by", "TD3 alone"),
     ],
-    "episode": [("Reward", WIDE), ("Length", WIDE), ("Mean of 10", WIDE), ("Success", "100.0 %")],
-    "training": [("Buffer", WIDE), ("Noise", "0.500"), ("Critic loss", "1.2346e+12"), ("Actor loss", WIDE)],
-    "calf": [
+    "Episode": [("Reward", WIDE), ("Length", WIDE), ("Mean of 10", WIDE), ("Success", "100.0 %")],
+    "Training": [("Buffer", WIDE), ("Noise", "0.500"), ("Critic loss", "1.2346e+12"), ("Actor loss", WIDE)],
+    "CALF": [
         ("Mode", "nominal"),
         ("P relax", "0.5000"),
         ("Certified", "–"),
         ("Relaxed", "–"),
         ("Nominal", "–"),
     ],
-    "q": [(label, WIDE) for label in ("Q(s, a)", "Q†", "Q − Q†", "ν̄", "Q least", "Q greatest")],
-    "kappa": [(label, WIDE) for label in ("‖s‖", "κ low", "−Q(s, a)", "κ up", "Within κ")],
-    "frame": [("Frame", "123.4 ms"), ("Rate", "8 fps"), ("Heights", "gpu"), ("Trails", "per agent")],
+    "Critic": [(label, WIDE) for label in ("Q(s, a)", "Q†", "Q − Q†", "ν̄", "Q least", "Q greatest")],
+    "κ bounds": [(label, WIDE) for label in ("‖s‖", "κ low", "−Q(s, a)", "κ up", "Within κ")],
+    PICTURE: [("Frame", "123.4 ms"), ("Rate", "8 fps"), ("Heights", "gpu"), ("Trails", "per agent")],
 }
 TABLE = [("frame", "123.45 ms  p95 234.56  8.1 fps")] + [(f"section {i}", "1.23 ms  10 %") for i in range(40)]
 
 
 def full(size: tuple[int, int]) -> Hud:
     hud = Hud(size, NodePath("ui"))
-    for name, rows in ROWS.items():
-        hud.set_block(name, rows)
+    hud.show_header(make_header())
+    for title, rows in ROWS.items():
+        hud.set_block(title, rows)
     for step in range(1500):
         hud.timeline.push(step, -1e5 * np.sin(step / 100.0))
-    hud.legend_overlay = True
+    hud.explain_overlay(True)
     hud.table(TABLE)
     hud.message("shaders/include/height.glsl:12: 'lo' : undeclared identifier, " * 9)
     hud.help_visible = True
@@ -69,11 +71,11 @@ def test_no_text_lies_over_other_text_or_outside(size):
 
 def test_everything_is_shown_at_the_design_size():
     texts = {box.text for box in full((1280, 720)).text_boxes()}
-    for name, rows in ROWS.items():
-        assert any(text.lower() == TITLES[name].lower() for text in texts)
+    for title, rows in ROWS.items():
+        assert any(text.lower() == title.lower() for text in texts)
         assert {label for label, _ in rows} <= texts
-    for keys, text in KEYS:
-        assert {*keys, text} <= texts
+    for keys in KEYS:
+        assert {*keys.caps, keys.words} <= texts
 
 
 def test_every_sign_that_is_written_has_a_glyph():
@@ -99,23 +101,24 @@ def test_resizing_is_the_same_as_starting_with_the_size():
 def test_a_picture_too_small_to_read_shows_nothing_and_comes_back():
     hud = full((64, 64))
     assert hud.text_boxes() == []
-    hud.set_block("run", [("Phase", "training")])
+    hud.set_block("Run", [("Phase", "training")])
     hud.resize(1280, 720)
     assert "training" in {box.text for box in hud.text_boxes()}
 
 
 def test_only_changed_blocks_are_laid_out():
     hud = full((1280, 720))
-    assert not any(hud.set_block(name, rows) for name, rows in ROWS.items())
-    assert hud.set_block("run", [("Phase", "training"), *ROWS["run"][1:]])
-    assert hud.set_block("run", [("Phase", "training"), *ROWS["run"][1:]], rebuild=True)
+    assert not any(hud.set_block(title, rows) for title, rows in ROWS.items())
+    assert hud.set_block("Run", [("Phase", "training"), *ROWS["Run"][1:]])
+    assert hud.set_block("Run", [("Phase", "training"), *ROWS["Run"][1:]], rebuild=True)
 
 
 def test_values_end_at_the_same_place_whatever_they_are():
     hud = Hud((1280, 720), NodePath("ui"))
+    hud.show_header(make_header())
     ends = set()
     for value in ("1", "−123,456.7", "0.0001"):
-        hud.set_block("run", [("Steps", value)])
+        hud.set_block("Run", [("Steps", value)])
         ends |= {box.x1 for box in hud.text_boxes() if box.text == value}
     assert len(ends) == 1
 
