@@ -28,7 +28,7 @@ class Pendulum(System):
     dt: float = 0.05
     max_episode_steps: int = 250
     settling_steps: int = 120
-    kappa: tuple[float, float] = (0.5, 1000.0)
+    kappa: tuple[float, float] = (2.0, 1000.0)
     gravity: float = 10.0
     mass: float = 1.0
     length: float = 1.0
