@@ -66,7 +66,7 @@ def test_explicit_values_win_over_the_preset():
         ("c_low", -0.1),
         ("initial_relax", 1.5),
         ("relax_decay", "much"),
-        ("system", "pendulum"),
+        ("system", "unicycle"),
         ("system", None),
         ("offscreen", 1),
         ("offscreen", "yes"),

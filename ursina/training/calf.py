@@ -96,7 +96,7 @@ class CalfParameters:
     nu_bar: float | None = None
     """Least increase of Q† per certificate, ν̄: with rule calf as a fraction of the cost to go at the start, so that at
     most 1/ν̄ certificates fit an episode; else in rewards. None takes the rule's (0.001, 0.01)."""
-    slack: float = 0.2
+    slack: float = 0.1
     """How far the return may fall short of what the critic gave for the start, as a fraction of that (rule calf)."""
     c_low: float | None = None
     """Coefficient of κ_low(r) = c_low·r², a cost that no way to the goal undercuts; None takes the system's."""
