@@ -31,33 +31,36 @@ CONTROLLERS = (
     Controller("stabilizer"),
 )
 
+LAST = "Last 100 episodes"
 NUMBERS = (
     Number("phase", "Phase", "Run", format="choice", choices=("warm-up", "training", "finished", "stopped")),
     Number("episode", "Episode", "Run", "/ 500", format="count"),
     Number("total_steps", "Steps", "Run", format="count"),
     Number("episode_reward", "Reward", "Episode"),
     Number("episode_length", "Length", "Episode", format="count"),
-    Number("mean_return_10", "Mean of 10", "Episode"),
-    Number("success_rate", "Success", "Episode", format="percent"),
+    Number("mean_return", "Return", LAST),
+    Number("success_rate", "Goal reached", LAST, format="percent"),
+    Number("certification_rate", "Certified", LAST, format="percent"),
+    Number("relax_rate", "Relaxed", LAST, format="percent"),
+    Number("intervention_rate", "Stabilizer", LAST, format="percent"),
     Number("buffer_size", "Buffer", "Training", format="count"),
     Number("noise", "Noise", "Training", digits=3),
     Number("critic_loss", "Critic loss", "Training", digits=4),
     Number("actor_loss", "Actor loss", "Training", digits=4),
     Number("mode", "Mode", "CALF", format="choice", choices=("td3", "relax", "nominal")),
     Number("relax_probability", "P relax", "CALF", digits=4),
-    Number("certification_rate", "Certified", "CALF", format="percent"),
-    Number("relax_rate", "Relaxed", "CALF", format="percent"),
-    Number("intervention_rate", "Nominal", "CALF", format="percent"),
-    Number("q_value", "Q(s, a)", "Critic", digits=4),
-    Number("q_before", "Q† before", "Critic", digits=4),
-    Number("q_increase", "Q − Q†", "Critic", digits=4),
-    Number("nu_bar", "ν̄", "Critic", digits=4),
-    Number("state_norm", "‖s‖", "κ bounds", digits=4),
-    Number("kappa_low", "κ low", "κ bounds", digits=4),
-    Number("minus_q", "−Q(s, a)", "κ bounds", digits=4),
+    Number("q_value", "Q(s, a)", "Critic"),
+    Number("q_required", "Q needed", "Critic"),
+    Number("q_before", "Q† before", "Critic"),
+    Number("distance", "Distance r", "κ bounds", digits=4),
+    Number("kappa_low", "κ low", "κ bounds"),
+    Number("minus_q", "−Q(s, a)", "κ bounds"),
     Number("kappa_up", "κ up", "κ bounds", digits=1),
     Number("kappa_valid", "Within κ", "κ bounds", format="choice", choices=("no", "yes")),
     Number("q_certified"),
+    Number("q_next"),
+    Number("mean_return_10", "Return, mean of 10"),
+    Number("stabilizer_return", "Stabilizer alone"),
     Number("agents", "Agents", "Run", format="count"),
     Number("controller", "Swarm by", "Run", format="choice", choices=("CALF", "TD3 alone", "stabilizer")),
     Number("q_least", "Q least", "Critic"),
@@ -71,27 +74,29 @@ VALUES = {
     "total_steps": 710,
     "episode_reward": -128.5,
     "episode_length": 71,
-    "mean_return_10": -90.0,
+    "mean_return": -90.0,
     "success_rate": 0.4,
+    "certification_rate": 0.5,
+    "relax_rate": 0.3,
+    "intervention_rate": 0.2,
     "buffer_size": 710,
     "noise": 0.5,
     "critic_loss": 7.1,
     "actor_loss": 28.6,
     "mode": 2,
     "relax_probability": 0.47,
-    "certification_rate": 0.5,
-    "relax_rate": 0.3,
-    "intervention_rate": 0.2,
     "q_value": -24.7,
+    "q_required": -19.99,
     "q_before": -20.0,
-    "q_increase": -4.7,
-    "nu_bar": 0.01,
-    "state_norm": 2.2,
+    "distance": 2.2,
     "kappa_low": 0.05,
     "minus_q": 24.7,
     "kappa_up": 4904.0,
     "kappa_valid": 1,
     "q_certified": -20.0,
+    "q_next": -19.99,
+    "mean_return_10": -95.0,
+    "stabilizer_return": -150.0,
     "agents": 5,
     "controller": 0,
     "q_least": -4.5,
@@ -100,9 +105,9 @@ VALUES = {
 }
 
 POSITION = Axis("x", "position x", "m", -3.5, 3.5)
-VELOCITY = Axis("v", "velocity v", "m/s", -3.5, 3.5)
-POINT_MASS = (POSITION, VELOCITY)
-VEHICLE = (POSITION, Axis("y", "position y", "m", -3.5, 3.5), Axis("θ", "heading θ", "rad", -3.15, 3.15))
+Y = Axis("y", "position y", "m", -3.5, 3.5)
+POINT_MASS = (POSITION, Axis("v", "velocity v", "m/s", -3.5, 3.5))
+VEHICLE = (POSITION, Y, Axis("θ", "heading θ", "rad", -3.15, 3.15, wraps=True))
 
 
 def make_header(**changes: Any) -> Header:
@@ -123,7 +128,7 @@ def make_header(**changes: Any) -> Header:
         goal=Goal((0.0,) * len(axes), 0.05),
         controllers=CONTROLLERS,
         controlled_by="controller",
-        rule=Rule("CALF", "q_certified", 0.01, 0.01, 1000.0),
+        rule=Rule(name="calf", needed="q_next", kappa=(0.01, 1000.0)),
         chart=Chart("Certified value Q†", "q_certified", "total_steps"),
         episode="episode",
     )
@@ -158,10 +163,17 @@ def make_frame(
 ) -> Frame:
     """A frame of the run of :func:`make_header`: :data:`VALUES` but for those given, and a critic."""
     values = {**VALUES, **numbers}
+    q = bowl() if q_grid is None else np.asarray(q_grid, np.float32)
     return Frame(
         number=number,
         now=make_step(states, modes, respawned),
         numbers=np.array([values[declared.name] for declared in NUMBERS], np.float64),
-        grid=Grid(q_version, bowl() if q_grid is None else np.asarray(q_grid, np.float32)),
+        grid=Grid(q_version, q, distances(q.shape)),
         earlier=earlier,
     )
+
+
+def distances(shape: tuple[int, int]) -> np.ndarray:
+    """Distances of the nodes of a grid from the middle."""
+    rows, columns = (np.linspace(-3.5, 3.5, count) for count in shape)
+    return np.hypot(columns[None, :], rows[:, None]).astype(np.float32)

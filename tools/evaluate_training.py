@@ -1,11 +1,15 @@
-"""Train from a seed without pictures and compare what was learnt with the nominal policy on the same starts.
+"""Train from seeds without pictures and measure what CALF promises and what was learnt, from fresh start states.
 
-    python tools/evaluate_training.py --system point_mass --episodes 100 --seed 0
+    python tools/evaluate_training.py --system differential_drive --seeds 0 1 2 --json FILE
 
-Prints, and with ``--json FILE`` writes, mean unscaled returns and success rates of
+Prints, and with ``--json FILE`` writes, per seed
 
-- the last ten training episodes, exploration noise included, against π₀ from the same ten start states;
-- the trained actor alone, the actor under the CALF check and π₀ from 200 fresh start states, without noise.
+- ``training``: share of all training episodes that reached the goal, steps, seconds and steps a second;
+- ``stages``: goal rate and mean return under CALF with P_relax = 0, by steps of training (0: untrained networks);
+- ``final``: the same of CALF as it is by default, CALF with P_relax = 0, the actor alone and the stabilizer;
+- ``adversarial``: of CALF with P_relax = 0 under networks that mean harm (see ``tools/adversaries.py``).
+
+Every figure is of 200 fresh starts, in the system's own rewards; seconds are those of training alone, on one thread.
 """
 
 from __future__ import annotations
@@ -13,9 +17,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,96 +28,184 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.systems import SYSTEMS, System
-from calf_gpu.app.training.calf import Calf
-from calf_gpu.app.training.headless import train
-from calf_gpu.app.training.simulation import make_trainer
+from calf_gpu.app.config.calf import CalfOptions
+from calf_gpu.app.systems import System, find_system
+from calf_gpu.app.training.calf import Calf, Values
+from calf_gpu.app.training.learner import Learner, LearningParameters
+from calf_gpu.app.training.modes import Mode
 from calf_gpu.app.training.trainer import Trainer
+from tools.adversaries import Spite, away, scramble, teach_to_flee
 
 Array = NDArray[np.float64]
-LAST = 10
+Actor = Callable[[Array], Array]
+Figures = dict[str, float]
+
 FRESH_STARTS = 200
+STAGES = (0, 1000, 5000, 10_000, 20_000, 40_000)
+"""Steps of training after which CALF is measured, besides the end."""
+STEPS = {"differential_drive": 240_000, "point_mass": 25_000, "pendulum": 25_000, "turtlebot": 50_000}
+"""Steps trained by default."""
+STRICT = CalfOptions(initial_relax=0.0)
 
 
-def roll_out(system: System, starts: Array, act: Callable[[Array], Array]) -> tuple[Array, NDArray[np.bool_]]:
-    """Return (N,) unscaled returns of one episode from each of (N, d) starts, and whether it reached the goal."""
-    states, running = starts.copy(), np.ones(len(starts), np.bool_)
-    returns, reached = np.zeros(len(starts)), np.zeros(len(starts), np.bool_)
-    steps = np.zeros(len(starts), np.int64)
+def roll_out(
+    system: System, starts: Array, act: Actor, observe: Callable[[Array], None] | None = None
+) -> Figures:
+    """Return goal rate and mean return of one episode from each of (N, d) starts.
+
+    Parameters
+    ----------
+    system
+        Whose episodes.
+    starts
+        (N, d) states.
+    act
+        Chooses (N, m) actions for (N, d) states, every ``system.hold`` steps.
+    observe
+        Told the (N,) rewards that each decision brought.
+    """
+    states, count = starts.copy(), len(starts)
+    running, reached = np.ones(count, np.bool_), np.zeros(count, np.bool_)
+    returns, steps = np.zeros(count), np.zeros(count, np.int64)
     while running.any():
-        outcome = system.transition(states, act(states), steps)
-        returns += np.where(running, outcome.rewards, 0.0)
-        reached |= running & system.at_goal(outcome.states)
-        running &= ~(outcome.terminated | outcome.truncated)
-        states, steps = outcome.states, steps + 1
-    return returns, reached
+        actions, brought = act(states), np.zeros(count)
+        for _ in range(system.hold):
+            outcome = system.transition(states, actions, steps)
+            brought += np.where(running, outcome.rewards, 0.0)
+            states, steps = np.where(running[:, None], outcome.states, states), steps + running
+            reached |= running & outcome.terminated
+            running &= ~(outcome.terminated | outcome.truncated)
+        returns += brought
+        if observe is not None:
+            observe(brought)
+    return {"goal": float(reached.mean()), "return": float(returns.mean())}
 
 
-def calf_policy(trainer: Trainer, count: int, seed: int) -> Callable[[Array], Array]:
-    """Return the actor under the CALF check for ``count`` agents at the start of an episode."""
-    system, learner = trainer.system, trainer.learner
-    calf = Calf(trainer.calf.parameters, count, system.state_dim, system.action_dim)
-    rng = np.random.default_rng(seed)
+def under_calf(calf: Calf, starts: Array, actor: Actor, critic: Values, seed: int) -> Figures:
+    """Return the figures of an actor under a fresh check, with the share of decisions that were certified."""
+    system, rng = calf.system, np.random.default_rng(seed)
+    counts = np.zeros(len(Mode))
 
     def act(states: Array) -> Array:
-        proposed, nominal = learner.actions(states), system.nominal_action(states)
-        return calf.select(
-            states, proposed, nominal, lambda s, a: learner.q_values(s, a, "evaluation"), rng
-        ).actions
+        chosen = calf.select(states, actor(states), system.nominal_action(states), critic, rng)
+        counts[:] += np.bincount(chosen.modes[~system.at_goal(states)], minlength=len(Mode))
+        return chosen.actions
 
-    return act
+    figures = roll_out(system, starts, act, calf.observe)
+    return figures | {"certified": float(counts[Mode.TD3] / counts.sum())}
 
 
-def evaluate(trainer: Trainer, config: VisualizationConfig) -> dict[str, Any]:
-    """Return the numbers that the program prints."""
-    system = trainer.system
-    # The environment's generator draws start states only, so a fresh trainer of this seed repeats them.
-    environment = make_trainer(config).environment
-    starts = [environment.state]
-    while len(starts) < config.episodes:
-        environment.reset()
-        starts.append(environment.state)
-    nominal_last, _ = roll_out(system, np.array(starts[-LAST:]), system.nominal_action)
-    result: dict[str, Any] = {
-        "system": config.system,
-        "episodes": config.episodes,
-        "seed": config.seed,
-        "steps": trainer.total_steps,
-        f"training_last_{LAST}": float(np.mean(trainer.history.returns[-LAST:])),
-        f"training_last_{LAST}_success": float(np.mean(trainer.history.successes[-LAST:])),
-        f"nominal_same_{LAST}_starts": float(nominal_last.mean()),
-    }
-    fresh = system.sample_start(FRESH_STARTS, np.random.default_rng(config.seed + 1))
-    policies = {
-        "nominal": system.nominal_action,
-        "calf": calf_policy(trainer, FRESH_STARTS, config.seed),
-        "td3": trainer.learner.actions,
-    }
-    for name, act in policies.items():
-        returns, reached = roll_out(system, fresh, act)
-        result[f"{name}_fresh"] = float(returns.mean())
-        result[f"{name}_fresh_success"] = float(reached.mean())
+def learnt(learner: Learner, starts: Array, options: CalfOptions, seed: int) -> Figures:
+    """Return the figures of what a learner has learnt, under the check."""
+    calf = Calf(options, learner.system, len(starts), learner.parameters.discount)
+    return under_calf(calf, starts, learner.actions, lambda s, a: learner.q_values(s, a, "evaluation"), seed)
+
+
+def adversarial(
+    system: System, parameters: LearningParameters, starts: Array, seed: int
+) -> dict[str, Figures]:
+    """Return the figures under networks and critics that mean harm, P_relax = 0."""
+    result = {}
+    learner = Learner(system, parameters, np.random.SeedSequence(seed))
+    for scale in (0.1, 1.0, 100.0):
+        scramble(learner, scale, seed)
+        result[f"random weights of size {scale:g}"] = learnt(learner, starts, STRICT, seed)
+    learner = Learner(system, parameters, np.random.SeedSequence(seed))
+    teach_to_flee(learner, seed)
+    result["trained to flee"] = learnt(learner, starts, STRICT, seed)
+    calf = Calf(STRICT, system, len(starts), parameters.discount)
+    result["certifies whatever it can"] = under_calf(
+        calf, starts, lambda states: away(system, states), Spite(calf), seed
+    )
     return result
+
+
+def evaluate(
+    system: System, parameters: LearningParameters, options: CalfOptions, seed: int, steps: int
+) -> Any:
+    """Train for ``steps`` steps and return the numbers that the program prints."""
+    trainer = Trainer(system, options, np.random.SeedSequence(seed), parameters)
+    starts = system.sample_start(FRESH_STARTS, np.random.default_rng(10_000 + seed))
+    strict, seconds = replace(options, initial_relax=0.0), 0.0
+    stages: dict[str, Figures] = {}
+    for stage in sorted({*(each for each in STAGES if each < steps), steps}):
+        began = time.perf_counter()
+        while trainer.total_steps < stage:
+            trainer.step()
+        seconds += time.perf_counter() - began
+        stages[str(stage)] = learnt(trainer.learner, starts, strict, seed)
+    return {
+        "seed": seed,
+        "training": {
+            "goal": float(np.mean(trainer.history.successes)),
+            "episodes": trainer.episode,
+            "steps": trainer.total_steps,
+            "gradient_steps": trainer.learner.version,
+            "seconds": round(seconds, 1),
+            "steps_per_second": round(trainer.total_steps / seconds),
+        },
+        "stages": stages,
+        "final": {
+            "CALF": learnt(trainer.learner, starts, options, seed),
+            "CALF, P_relax = 0": stages[str(steps)],
+            "actor alone": roll_out(system, starts, trainer.learner.actions),
+            "stabilizer": roll_out(system, starts, system.nominal_action),
+        },
+        "adversarial": adversarial(system, parameters, starts, seed),
+    }
+
+
+def told(result: dict[str, Any]) -> str:
+    """Return one seed's numbers as text."""
+    training = result["training"]
+    lines = [
+        f"seed {result['seed']}: {training['steps']:,} steps in {training['seconds']} s "
+        f"({training['steps_per_second']:,} a second), {training['episodes']} episodes, "
+        f"{100 * training['goal']:.1f} % reached the goal"
+    ]
+    for block in ("stages", "final", "adversarial"):
+        for name, figures in result[block].items():
+            certified = f", {100 * figures['certified']:.0f} % certified" if "certified" in figures else ""
+            label = f"after {int(name):,} steps" if block == "stages" else name
+            lines.append(f"  {label:28} {100 * figures['goal']:5.1f} %  {figures['return']:9.1f}{certified}")
+    return "\n".join(lines)
+
+
+def option(text: str) -> tuple[str, Any]:
+    """Read NAME=VALUE; values are JSON where they can be."""
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
 
 
 def main() -> None:
     """Train, evaluate, report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--system", choices=sorted(SYSTEMS), default="point_mass")
-    parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--system", default="differential_drive")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--steps", type=int, help="steps of training; what suits the system unless given")
+    parser.add_argument("--learn", type=option, nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--calf", type=option, nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--json", type=Path, help="file for the numbers")
-    options = parser.parse_args()
-    config = VisualizationConfig(system=options.system, episodes=options.episodes, seed=options.seed)
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = train(config, Path(folder) / "run")
-    result = evaluate(trainer, config) | {"seconds": round(time.perf_counter() - began, 1)}
-    for name, value in result.items():
-        print(f"{name:28} {value:.2f}" if isinstance(value, float) else f"{name:28} {value}")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    given = parser.parse_args()
+    system = find_system(given.system)
+    parameters = LearningParameters.for_system(system, **dict(given.learn))
+    options = CalfOptions(**dict(given.calf))
+    results = []
+    for seed in given.seeds:
+        steps = given.steps or STEPS.get(given.system, 60_000)
+        results.append(evaluate(system, parameters, options, seed, steps))
+        print(told(results[-1]), flush=True)
+    if given.json:
+        about = {
+            "system": given.system,
+            "learn": asdict(parameters),
+            "calf": asdict(options),
+            "seeds": results,
+        }
+        given.json.write_text(json.dumps(about, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calf_gpu.app.config.calf import CalfOptions
 from calf_gpu.app.systems import SYSTEMS
-from calf_gpu.app.training.calf import RULES, Calf, CalfParameters
-from calf_gpu.app.training.frame_state import Mode
+from calf_gpu.app.training.calf import RULES, Calf
 from calf_gpu.app.training.learner import Learner, LearningParameters
-
+from calf_gpu.app.training.modes import Mode
 from tools.adversaries import Spite, away, scramble, teach_to_flee
 
 POINT = SYSTEMS["point_mass"]
@@ -91,7 +91,7 @@ def make(parameters, count, system=POINT):
 def test_batch_selects_as_single_agents_do(seed, count, relax, rule):
     rng = np.random.default_rng(seed)
     system = replace(POINT, max_episode_steps=10, settling_steps=2)
-    parameters = CalfParameters(rule, 0.01, 0.3, 0.5, 4.0, relax, 0.9)
+    parameters = CalfOptions(rule, 0.01, 0.3, 0.5, 4.0, relax, 0.9)
     calf = make(parameters, count, system)
     agents = [OneAgent(parameters, system) for _ in range(count)]
     begun = np.zeros(count)
@@ -158,7 +158,7 @@ def certified_agent(parameters, q_certified=-10.0):
     ],
 )
 def test_each_condition_decides(q, paid, mode):
-    parameters = CalfParameters(nu_bar=0.025, slack=0.05, c_low=0.5, c_up=100.0, initial_relax=0.0)
+    parameters = CalfOptions(nu_bar=0.025, slack=0.05, c_low=0.5, c_up=100.0, initial_relax=0.0)
     calf = certified_agent(parameters)
     calf.observe(np.array([-paid]))
     _, modes = calf.select(
@@ -173,7 +173,7 @@ def test_each_condition_decides(q, paid, mode):
 
 
 def test_upper_bound_refuses_values_too_low():
-    parameters = CalfParameters(nu_bar=0.01, c_low=0.5, c_up=4.0, initial_relax=0.0)
+    parameters = CalfOptions(nu_bar=0.01, c_low=0.5, c_up=4.0, initial_relax=0.0)
     for q, mode in ((-3.9, Mode.TD3), (-4.1, Mode.NOMINAL)):
         calf = certified_agent(parameters)
         _, modes = calf.select(
@@ -188,7 +188,7 @@ def test_upper_bound_refuses_values_too_low():
 
 def test_relax_happens_as_often_as_its_probability_says_and_decays():
     count, decay = 20_000, 0.5
-    calf = make(CalfParameters(initial_relax=0.8, relax_decay=decay), count)
+    calf = make(CalfOptions(initial_relax=0.8, relax_decay=decay), count)
     states, proposed, nominal = np.ones((count, 2)), np.ones((count, 1)), np.zeros((count, 1))
     rng = np.random.default_rng(0)
     critic = table_critic(np.full(count, 1.0))  # never certified: positive
@@ -202,7 +202,7 @@ def test_relax_happens_as_often_as_its_probability_says_and_decays():
 
 
 def test_asks_the_critic_once_for_all():
-    calf = make(CalfParameters(), 50)
+    calf = make(CalfOptions(), 50)
     calls = []
 
     def critic(states, actions):
@@ -215,7 +215,7 @@ def test_asks_the_critic_once_for_all():
 
 
 def test_resize_keeps_the_others():
-    calf = make(CalfParameters(), 3)
+    calf = make(CalfOptions(), 3)
     calf.select(
         np.arange(6.0).reshape(3, 2),
         np.ones((3, 1)),
@@ -256,14 +256,14 @@ def episodes(system, actor, make_critic, parameters, count=200, seed=0):
     return reached, counts
 
 
-STRICT = CalfParameters(initial_relax=0.0)
+STRICT = CalfOptions(initial_relax=0.0)
 ALL = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 
 
 @ALL
 @pytest.mark.parametrize("relax", [0.0, 1.0])
 def test_a_critic_that_certifies_whatever_it_can_keeps_nobody_from_the_goal(system, relax):
-    parameters = CalfParameters(initial_relax=relax, relax_decay=1.0)
+    parameters = CalfOptions(initial_relax=relax, relax_decay=1.0)
     reached, counts = episodes(system, lambda states: away(system, states), Spite, parameters)
     assert reached.all()
     assert counts[:, [Mode.TD3, Mode.RELAX]].sum(axis=1).mean() > 1  # it did get its way for a while
@@ -272,7 +272,7 @@ def test_a_critic_that_certifies_whatever_it_can_keeps_nobody_from_the_goal(syst
 @ALL
 def test_without_budget_and_reserve_such_a_critic_keeps_everybody_away(system):
     """The tests above can fail: the rules of others do not pass them."""
-    parameters = CalfParameters("playground", initial_relax=0.0)
+    parameters = CalfOptions("playground", initial_relax=0.0)
 
     def make_critic(calf):
         return lambda states, actions: np.nan_to_num(calf.q_certified, nan=-1e9) + 1.0
@@ -311,7 +311,7 @@ def test_any_values_whatever(system, seed, data):
             rng.random(shape) < 0.5, away(system, states), rng.uniform(-1, 1, shape) * system.action_high
         )
 
-    parameters = CalfParameters(nu_bar=nu_bar, initial_relax=0.0)
+    parameters = CalfOptions(nu_bar=nu_bar, initial_relax=0.0)
     reached, counts = episodes(system, actor, make_critic, parameters, 20, seed)
     assert reached.all()
     assert counts[:, Mode.TD3].max() <= 1 / nu_bar
@@ -343,6 +343,6 @@ def test_networks_trained_to_flee_keep_nobody_from_the_goal(system):
         system,
         learner.actions,
         networks(learner),
-        CalfParameters("playground", initial_relax=1.0, relax_decay=1.0),
+        CalfOptions("playground", initial_relax=1.0, relax_decay=1.0),
     )
     assert free.mean() < 0.2  # the actor alone flees

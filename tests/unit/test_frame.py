@@ -174,7 +174,9 @@ def test_no_trail_ever_joins_two_episodes_however_frames_are_joined(events, rand
             assert numbers == list(all_numbers[-MAX_STEPS:]), "nothing is lost for no reason"
         for number, step in zip(numbers, kept, strict=True):
             known = zip(frames[:last], lives[:last], strict=True)
-            alive = [who for shown, who in known if shown.number == number and shown.agents == len(step.modes)]
+            alive = [
+                who for shown, who in known if shown.number == number and shown.agents == len(step.modes)
+            ]
             if seen is not None and seen[0] < number:
                 for place, (who, before) in enumerate(zip(alive[-1], seen[1], strict=False)):
                     assert who == before or step.respawned[place], (number, place)

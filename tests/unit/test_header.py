@@ -18,15 +18,24 @@ MISFITS = {
     "numbers of one name": ({"numbers": TWICE}, "numbers must have different names"),
     "a controller's number": ({"controlled_by": "who"}, "a number that it does not declare"),
     "an episode's number": ({"episode": "part"}, "a number that it does not declare"),
-    "a rule's number": ({"rule": Rule("CALF", "none", 0.0, 0.0, 1.0)}, "a number that it does not declare"),
+    "a rule's number": ({"rule": Rule("calf", "none", (0.0, 1.0))}, "a number that it does not declare"),
     "a chart's number": ({"chart": Chart("Q", "none", "total_steps")}, "a number that it does not declare"),
     "a chart's time": ({"chart": Chart("Q", "q_value", "time")}, "a number that it does not declare"),
     "one axis twice": ({"plane": (1, 1)}, "plane must name two of the axes"),
     "an axis that is not there": ({"plane": (0, 2)}, "plane must name two of the axes"),
     "a negative axis": ({"plane": (-1, 0)}, "plane must name two of the axes"),
-    "an axis turned round": ({"axes": (LONG, Axis("b", "b", "", 1.0, 0.0))}, "axes need finite numbers low < high"),
-    "an axis of no length": ({"axes": (LONG, Axis("b", "b", "", 1.0, 1.0))}, "axes need finite numbers low < high"),
-    "an axis without borders": ({"axes": (LONG, Axis("b", "b", "", NAN, 1.0))}, "axes need finite numbers low < high"),
+    "an axis turned round": (
+        {"axes": (LONG, Axis("b", "b", "", 1.0, 0.0))},
+        "axes need finite numbers low < high",
+    ),
+    "an axis of no length": (
+        {"axes": (LONG, Axis("b", "b", "", 1.0, 1.0))},
+        "axes need finite numbers low < high",
+    ),
+    "an axis without borders": (
+        {"axes": (LONG, Axis("b", "b", "", NAN, 1.0))},
+        "axes need finite numbers low < high",
+    ),
     "an axis without end": ({"axes": (LONG, Axis("b", "b", "", 0.0, INF))}, "axes"),
     "a heading that is not there": ({"heading": 2, "axes": POINT_MASS}, "heading must be one of the axes"),
     "no categories": ({"categories": ()}, "categories must be 1 to 16"),
@@ -43,7 +52,10 @@ MISFITS = {
     "a goal in another space": ({"goal": Goal((0.0,), 1.0)}, "goal must be a finite state with a radius"),
     "a goal nowhere": ({"goal": Goal((0.0, NAN), 1.0)}, "goal"),
     "a goal without a radius": ({"goal": Goal((0.0, 0.0), 0.0)}, "goal must be a finite state with a radius"),
-    "a goal whose radius is none": ({"goal": Goal((0.0, 0.0), NAN)}, "goal must be a finite state with a radius"),
+    "a goal whose radius is none": (
+        {"goal": Goal((0.0, 0.0), NAN)},
+        "goal must be a finite state with a radius",
+    ),
 }
 
 

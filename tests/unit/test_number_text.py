@@ -97,22 +97,12 @@ def test_every_number_of_a_run_is_shown():
     assert shown["Agents"] == "5"
     assert shown["Swarm by"] == "CALF"
     assert shown["Mode"] == "nominal"
-    assert shown["Q − Q†"] == "−4.7000"
+    assert shown["Q needed"] == "−19.99"
     assert (shown["Q least"], shown["Q greatest"]) == ("−4.50", "−1.00")
     assert shown["Within κ"] == "yes"
     texts = " ".join(shown.values())
     expected = ["710", "−128.50", "71", "−90.00", "40.0 %", "0.500", "7.1000", "28.6000", "0.4700", "50.0 %"]
-    expected += [
-        "30.0 %",
-        "20.0 %",
-        "−24.7000",
-        "−20.0000",
-        "0.0100",
-        "2.2000",
-        "0.0500",
-        "24.7000",
-        "4,904.0",
-    ]
+    expected += ["30.0 %", "20.0 %", "−24.70", "−20.00", "2.2000", "0.05", "24.70", "4,904.0"]
     assert [one for one in expected if one not in texts] == []
 
 
@@ -126,17 +116,8 @@ def test_cells_without_a_value_are_counted_where_there_are_some():
 
 
 def test_what_does_not_exist_yet_is_a_dash():
-    names = ("mean_return_10", "success_rate", "critic_loss", "q_value", "q_before", "q_increase", "minus_q")
+    names = ("mean_return", "success_rate", "critic_loss", "q_value", "q_before", "q_required", "minus_q")
     shown = all_rows(**dict.fromkeys((*names, "kappa_valid", "bad_cells"), math.nan))
-    for label in (
-        "Mean of 10",
-        "Success",
-        "Critic loss",
-        "Q(s, a)",
-        "Q† before",
-        "Q − Q†",
-        "−Q(s, a)",
-        "Within κ",
-        "Bad cells",
-    ):
+    for label in ("Return", "Goal reached", "Critic loss", "Q(s, a)", "Q† before", "Q needed", "−Q(s, a)"):
         assert shown[label] == NONE
+    assert (shown["Within κ"], shown["Bad cells"]) == (NONE, NONE)

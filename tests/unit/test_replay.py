@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from calf_gpu.app.training.replay import ReplayBuffer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from calf_gpu.app.training.replay import ReplayBuffer
 
 
 def expected(history, row, agent, n, discount):

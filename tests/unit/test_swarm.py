@@ -5,10 +5,10 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
+from calf_gpu.app.config.calf import CalfOptions
 from calf_gpu.app.systems import SYSTEMS
-from calf_gpu.app.training.calf import CalfParameters
-from calf_gpu.app.training.frame_state import Mode
 from calf_gpu.app.training.learner import Learner, LearningParameters
+from calf_gpu.app.training.modes import Mode
 from calf_gpu.app.training.swarm import Swarm
 
 
@@ -16,13 +16,13 @@ def make(name="point_mass", policy="calf", count=8, seed=0, calf=None):
     system = SYSTEMS[name]
     parameters = LearningParameters(buffer_size=10, training_agents=1)
     learner = Learner(system, parameters, np.random.SeedSequence(7))
-    return Swarm(system, learner, policy, calf or CalfParameters(), count, np.random.SeedSequence(seed))
+    return Swarm(system, learner, policy, calf or CalfOptions(), count, np.random.SeedSequence(seed))
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
 @pytest.mark.parametrize("policy", ["calf", "td3", "nominal"])
 def test_one_agent_moves_as_in_a_thousand(name, policy):
-    no_chance = CalfParameters(initial_relax=0.0)
+    no_chance = CalfOptions(initial_relax=0.0)
     many, one = make(name, policy, 1000, calf=no_chance), make(name, policy, 1, calf=no_chance)
     chosen = 611
     one.states = many.states[chosen : chosen + 1].copy()

@@ -22,7 +22,7 @@ class CalfOptions(Room):
     """ν̄, least increase of Q† per certificate: with rule calf as a fraction of the cost to go at the start, so that at
     most 1/ν̄ certificates fit an episode; else in rewards. Unless given, the rule's: 0.001, or 0.01."""
 
-    slack: Annotated[float, Number(0.0, 1e6)] = 0.25
+    slack: Annotated[float, Number(0.0, 1e6)] = 0.1
     """How far the return may fall short of what the critic gave for the start, as a fraction of that (rule calf)."""
 
     c_low: Annotated[float | None, Number(0.0, 1e9)] = None

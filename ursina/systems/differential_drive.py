@@ -31,7 +31,7 @@ class DifferentialDrive(System):
     hold: int = 10
     max_episode_steps: int = 2000
     settling_steps: int = 1300
-    kappa: tuple[float, float] = (25.0, 10_000.0)
+    kappa: tuple[float, float] = (10.0, 10_000.0)
     wall: float = 5.0
     """Largest |x| and |y|."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +29,10 @@ class Pendulum(System):
     start_low: tuple[float, ...] = (-np.pi, -1.0)
     start_high: tuple[float, ...] = (np.pi, 1.0)
     dt: float = 0.05
-    max_episode_steps: int = 250
+    max_episode_steps: int = 200
     settling_steps: int = 120
-    kappa: tuple[float, float] = (0.5, 1000.0)
+    kappa: tuple[float, float] = (3.0, 1000.0)
+    learning: Mapping[str, Any] = field(default_factory=lambda: {"reward_scale": 1.0})
     gravity: float = 10.0
     mass: float = 1.0
     length: float = 1.0

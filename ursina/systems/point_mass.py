@@ -45,6 +45,7 @@ class PointMass(System):
             "batch_size": 128,
             "discount": 0.998,
             "return_steps": 20,
+            "target_rate": 0.005,
             "reward_scale": 10.0,
             "noise_start": 0.5,
             "noise_end": 0.05,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +31,7 @@ class TurtleBot(DifferentialDrive):
     max_episode_steps: int = 400
     settling_steps: int = 200
     kappa: tuple[float, float] = (2.0, 10_000.0)
+    learning: Mapping[str, Any] = field(default_factory=lambda: {"reward_scale": 1.0})
     wall: float = 2.0
     spot: tuple[float, float] = (-0.6, -0.5)
     """(x, y) of the hot spot's centre."""

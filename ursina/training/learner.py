@@ -36,7 +36,7 @@ class LearningParameters:
     """Who learns: TD3 or SAC, both stable-baselines3's."""
     training_agents: int = 16
     """Agents that gather experience at the same time; the first of them is the one shown."""
-    gradient_steps: int = 4
+    gradient_steps: int = 5
     """Gradient steps after each decision of all training agents."""
     hidden_layers: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers of actor and critics."""
@@ -46,12 +46,12 @@ class LearningParameters:
     """Transitions per gradient step; training begins when the buffer holds as many."""
     buffer_size: int = 100_000
     """Transitions kept in the replay buffer."""
-    discount: float = 0.99
+    discount: float = 0.98
     """γ per decision."""
     return_steps: int = 3
     """Decisions whose rewards a target counts before the target critic's value (n-step returns, Sutton & Barto,
     ch. 7). Where decisions are short, one-step targets need very long to carry the goal's value back."""
-    target_rate: float = 0.01
+    target_rate: float = 0.02
     """τ of the target networks."""
     reward_scale: float = 0.2
     """Factor of rewards for learning; losses are in scaled units, Q is not."""
@@ -59,7 +59,7 @@ class LearningParameters:
     """Standard deviation of TD3's exploration noise at first, as a fraction of the action bound; SAC needs none."""
     noise_end: float = 0.1
     """Standard deviation that the noise falls to."""
-    noise_time: float = 0.0
+    noise_time: float = 0.2
     """Correlation time of the noise in seconds; 0 makes it independent from decision to decision."""
     noise_steps: int = 100_000
     """Steps of all training agents together over which the noise falls, linearly."""
