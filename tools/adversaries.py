@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import torch
 
+from calf_gpu.app.models.sb3 import Sb3Model
 from calf_gpu.app.systems import System
 from calf_gpu.app.training.calf import Calf
 from calf_gpu.app.training.learner import Learner
@@ -14,9 +17,15 @@ def scramble(learner: Learner, scale: float, seed: int) -> None:
     """Give a learner's networks large random weights."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for network in (learner.model.algorithm.actor, learner.model.algorithm.critic):
+        model = _algorithm(learner)
+        for network in (model.actor, model.critic):
             for parameter in network.parameters():
                 parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
+
+
+def _algorithm(learner: Learner) -> Any:
+    """Return the algorithm of stable-baselines3 whose networks are to be spoilt."""
+    return cast("Sb3Model", learner.model).algorithm
 
 
 def away(system: System, states: np.ndarray) -> np.ndarray:
@@ -31,7 +40,7 @@ def teach_to_flee(learner: Learner, seed: int, steps: int = 300) -> None:
 
     Values stay within κ and keep the budget for long: −Q falls with the distance to the goal, from a high price.
     """
-    system, model = learner.system, learner.model.algorithm
+    system, model = learner.system, _algorithm(learner)
     rng = np.random.default_rng(seed)
     bound = np.array(system.state_bound)
     parameters = [*model.actor.parameters(), *model.critic.parameters()]

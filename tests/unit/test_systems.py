@@ -191,12 +191,12 @@ def test_systems_are_found_by_name_and_reference():
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("nothing", r"system accepts differential_drive, .* or module:Class, got 'nothing'"),
-        ("no_such_module:Class", "cannot be made: ModuleNotFoundError"),
-        ("math:pi", "is a float, not"),
-        ("math:none", "cannot be made: KeyError"),
-        (":", "cannot be made: ValueError"),
-        ("calf_gpu.app.systems.base:System", "cannot be made: TypeError"),
+        ("nothing", r"--system accepts point_mass, .* or module:Class, got 'nothing'"),
+        ("no_such_module:Class", "--system no_such_module:Class: ModuleNotFoundError"),
+        ("math:pi", "--system math:pi: it is a float, not"),
+        ("math:none", "--system math:none: KeyError"),
+        (":", "--system :: ValueError"),
+        ("calf_gpu.app.systems.base:System", "--system calf_gpu.app.systems.base:System: TypeError"),
     ],
 )
 def test_what_is_no_system_is_told_in_one_line(name, text):

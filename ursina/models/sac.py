@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,9 @@ class SACModel(Sb3Model):
             device="cpu",
             **self._options,
         )
+
+    def _critics(self) -> Iterable[torch.nn.Module]:
+        return self.algorithm.critic.q_networks
 
     def _scaled_actions(self, observations: torch.Tensor, explore: bool) -> torch.Tensor:
         return self.algorithm.actor(observations, deterministic=not explore)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
@@ -56,6 +57,10 @@ class Sb3Model(ABC):
     @abstractmethod
     def _make(self) -> OffPolicyAlgorithm:
         """Return the algorithm with fresh networks, drawn from torch's global generator."""
+
+    @abstractmethod
+    def _critics(self) -> Iterable[torch.nn.Module]:
+        """Return the networks Q₁ and Q₂ of observations and scaled actions side by side."""
 
     @abstractmethod
     def _scaled_actions(self, observations: torch.Tensor, explore: bool) -> torch.Tensor:
@@ -104,12 +109,14 @@ class Sb3Model(ABC):
         scaled = torch.from_numpy((actions / self._action_bound).astype(np.float32))
         with torch.inference_mode():
             pairs = torch.cat([self._observations(states), scaled], dim=1)
-            first, second = (network(pairs) for network in self.algorithm.critic.q_networks)
+            first, second = (network(pairs) for network in self._critics())
             return torch.minimum(first, second)[:, 0].numpy().astype(np.float64) / self._reward_scale
 
     def gradient_step(self, replay: Replay, batch_size: int) -> dict[str, float]:
         """Train once on a batch; return the losses, of scaled rewards, by name."""
-        self.algorithm.replay_buffer = replay
+        self.algorithm.replay_buffer = cast(
+            "ReplayBuffer", replay
+        )  # sampling is all that training does with it
         with self._own_torch_rng():
             self.algorithm.train(gradient_steps=1, batch_size=batch_size)
         values = self.algorithm.logger.name_to_value
