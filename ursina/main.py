@@ -25,6 +25,9 @@ from calf_gpu.app.utils.streams import end_on_signals, open_missing_streams, tel
 RUNS = Path("runs")
 """Where the folders of runs are made."""
 
+PREVIEW_STEPS = 5_000
+"""Gradient steps before the first frame of a run whose pictures nobody counts: its preview shows something learnt."""
+
 USAGE, ENVIRONMENT, INTERRUPTED = 2, 1, 130
 """Exit codes: the command line cannot be used; what it asks for cannot be had on this machine; Ctrl-C at the start."""
 
@@ -151,7 +154,14 @@ def train_inline(config: VisualizationConfig, run_dir: Path, profiler: Performan
     from calf_gpu.app.stream.inline import InlineSource
     from calf_gpu.app.training.publication import Publication
 
-    return InlineSource(Publication(config, run_dir, profiler))
+    return InlineSource(Publication(config, run_dir, profiler, _steps_first(config)))
+
+
+def _steps_first(config: VisualizationConfig) -> int:
+    """Return the gradient steps to make before the first frame."""
+    if config.run.train_first is not None:
+        return config.run.train_first
+    return PREVIEW_STEPS if config.view.frames is None and not config.run.resume else 0
 
 
 def train_apart(config: VisualizationConfig, run_dir: Path, profiler: PerformanceProfiler) -> Source:

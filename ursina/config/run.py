@@ -45,6 +45,10 @@ class RunOptions(Room):
     """Train in a process of its own at full speed, or one step inside each frame so that equal seeds give equal
     frames; auto is process in a window and inline offscreen."""
 
+    train_first: Annotated[int | None, Integer(0, 1_000_000_000)] = None
+    """Gradient steps made before the first frame where training is inline; unless given, 5000 in offscreen runs whose
+    frames are not counted by --frames, so that their preview shows something learnt, and else none."""
+
     sim_rate: Annotated[float, Number(0.0, 100_000.0)] = 100.0
     """Swarm steps per second when training has its own process (100 is real time); 0 makes one step a frame."""
 

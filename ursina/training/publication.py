@@ -44,6 +44,8 @@ class Publication:
         As for :class:`~calf_gpu.app.training.run.TrainingRun`.
     profiler
         Times the sections ``training``, ``swarm`` and ``heatmap``.
+    train_first
+        Gradient steps made before the first frame.
 
     Attributes
     ----------
@@ -59,7 +61,11 @@ class Publication:
     """
 
     def __init__(
-        self, config: VisualizationConfig, run_dir: Path | None = None, profiler: Profiler | None = None
+        self,
+        config: VisualizationConfig,
+        run_dir: Path | None = None,
+        profiler: Profiler | None = None,
+        train_first: int = 0,
     ) -> None:
         self._config = config
         self._profiler: Profiler = profiler or _NoProfiler()
@@ -84,6 +90,9 @@ class Publication:
         self._readings = picture_numbers(config, trainer.system)
         self.header = describe(config, run_dir)
         self.run.begin(self._load_state_dict, self._state_dict)
+        if train_first:
+            self.run.train_until(train_first)
+            self.landscape.update(trainer.state)
         self._training_respawned = trainer.respawned
         self._frame: Frame | None = self._published()
 

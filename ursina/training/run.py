@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.systems import find_system
@@ -106,6 +107,17 @@ class TrainingRun:
             self.trainer.step()
         except DivergedError as error:
             self._stop(error)
+
+    def train_until(self, steps: int) -> None:
+        """Make steps until the training has made so many, or is over; with a progress bar on a terminal."""
+        with tqdm(
+            total=steps, initial=self.trainer.total_steps, unit="step", disable=None, leave=False
+        ) as bar:
+            while not self.finished and self.trainer.total_steps < steps:
+                before = self.trainer.total_steps
+                self.step()
+                self.keep_episodes()
+                bar.update(self.trainer.total_steps - before)
 
     def keep_episodes(self) -> int:
         """Write what the episodes that ended with the last step leave; return how many they were."""
