@@ -149,6 +149,16 @@ class ProcessSource:
         self._inlet.wait_for_end(1.0)
         self._arrived()
 
+    def _last_word(self) -> str:
+        """Say why nothing more comes; a process that goes on without a pipe is ended."""
+        try:
+            self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return "the training process sent what is no message, and was ended"
+        return f"the training process ended (exit code {self._process.returncode})"
+
     def _write(self, command: Command) -> None:
         with suppress(OSError, ValueError):  # the run has ended; receive() says so
             write_message(self._commands, encode(command))

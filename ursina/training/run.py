@@ -109,15 +109,14 @@ class TrainingRun:
             self._stop(error)
 
     def train_until(self, steps: int) -> None:
-        """Make steps until the training has made so many, or is over; with a progress bar on a terminal."""
-        with tqdm(
-            total=steps, initial=self.trainer.total_steps, unit="step", disable=None, leave=False
-        ) as bar:
-            while not self.finished and self.trainer.total_steps < steps:
-                before = self.trainer.total_steps
+        """Train until so many gradient steps have been made, or it is over; with a progress bar on a terminal."""
+        learner = self.trainer.learner
+        with tqdm(total=steps, initial=learner.version, unit="step", disable=None, leave=False) as bar:
+            while not self.finished and learner.version < steps:
+                before = learner.version
                 self.step()
                 self.keep_episodes()
-                bar.update(self.trainer.total_steps - before)
+                bar.update(learner.version - before)
 
     def keep_episodes(self) -> int:
         """Write what the episodes that ended with the last step leave; return how many they were."""

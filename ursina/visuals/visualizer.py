@@ -21,6 +21,9 @@ from calf_gpu.app.visuals.scene_choice import choose_scene, most_agents
 FRAME_TIME_WEIGHT = 0.05
 """Weight of the newest frame in the frame time shown."""
 
+MOST_STEPS = 2**53
+"""Numbers that count steps are below it."""
+
 EVENTS = ("episode", "agents", "exact")
 
 
@@ -91,14 +94,17 @@ class TrainingVisualizer:
         self.scene.show(frame)
         with self._profiler.section("ui"):
             if self.header.controlled_by:
-                self._hud.explain_controller(int(self._number(frame, self.header.controlled_by)))
+                controller = self._number(frame, self.header.controlled_by)
+                known = controller in range(len(self.header.controllers))
+                self._hud.explain_controller(int(controller) if known else None)
             previous, self._frame = self._frame, frame
             self._note_events(previous, frame)
             self.update_stats_display()
             chart = self.header.chart
             if chart is not None:
-                over = int(self._number(frame, chart.over))
-                self._hud.timeline.push(over, self._number(frame, chart.number))
+                over = self._number(frame, chart.over)
+                if 0 <= over < MOST_STEPS:  # false for NaN too
+                    self._hud.timeline.push(int(over), self._number(frame, chart.number))
             self._hud.push_learning(frame.numbers)
 
     def update_stats_display(self) -> None:
