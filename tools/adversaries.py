@@ -1,19 +1,27 @@
-"""Networks and critics that mean harm, to see what the CALF check keeps of its promise under them."""
+"""Networks and critics that mean harm, to see what the CALF check keeps of its promise under them (TD3)."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from calf_gpu.app.models.sb3 import Sb3Model
 from calf_gpu.app.systems import System
 from calf_gpu.app.training.calf import Calf
 from calf_gpu.app.training.learner import Learner
+from stable_baselines3 import SAC, TD3
+
+
+def _algorithm(learner: Learner) -> TD3 | SAC:
+    """Return what holds the networks."""
+    assert isinstance(learner.model, Sb3Model)
+    return learner.model.algorithm
 
 
 def scramble(learner: Learner, scale: float, seed: int) -> None:
     """Give a learner's networks large random weights."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for network in (learner.model.algorithm.actor, learner.model.algorithm.critic):
+        for network in (_algorithm(learner).actor, _algorithm(learner).critic):
             for parameter in network.parameters():
                 parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
 
@@ -30,7 +38,7 @@ def teach_to_flee(learner: Learner, seed: int, steps: int = 300) -> None:
 
     Values stay within κ and keep the budget for long: −Q falls with the distance to the goal, from a high price.
     """
-    system, model = learner.system, learner.model.algorithm
+    system, model = learner.system, _algorithm(learner)
     rng = np.random.default_rng(seed)
     bound = np.array(system.state_bound)
     parameters = [*model.actor.parameters(), *model.critic.parameters()]

@@ -73,7 +73,10 @@ def test_shorthands():
         ("--size 0x0", "--size accepts WIDTHxHEIGHT, each from 64 to 8192, got 0x0"),
         ("--size 12", "--size accepts WIDTHxHEIGHT, each from 64 to 8192, got '12'"),
         ("--preset huge", "--preset accepts low, medium or high, got 'huge'"),
-        ("--system unicycle", "--system accepts point_mass, differential_drive, pendulum or turtlebot, got 'unicycle'"),
+        (
+            "--system unicycle",
+            "--system accepts point_mass, differential_drive, pendulum or turtlebot, got 'unicycle'",
+        ),
         (
             "--offscreen=maybe",
             "--offscreen accepts no value, got 'maybe'; write --offscreen or --no-offscreen",

@@ -6,15 +6,15 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from calf_gpu.app.models.protocols import Replay
 from calf_gpu.app.systems import System
 from numpy.typing import NDArray
+from stable_baselines3 import SAC, TD3
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 Array = NDArray[np.float64]
 
@@ -36,6 +36,7 @@ class Sb3Model(ABC):
     """
 
     stochastic = False
+    algorithm: TD3 | SAC
 
     def __init__(self, system: System, reward_scale: float, seed: np.random.SeedSequence) -> None:
         # Networks this small lose more to waking a second thread than they gain (64-64, batch 128: 2.4 ms a
@@ -53,7 +54,7 @@ class Sb3Model(ABC):
         self.algorithm.set_logger(Logger(None, []))
 
     @abstractmethod
-    def _make(self) -> OffPolicyAlgorithm:
+    def _make(self) -> TD3 | SAC:
         """Return the algorithm with fresh networks, drawn from torch's global generator."""
 
     @abstractmethod
@@ -108,7 +109,7 @@ class Sb3Model(ABC):
 
     def gradient_step(self, replay: Replay, batch_size: int) -> dict[str, float]:
         """Train once on a batch; return the losses, of scaled rewards, by name."""
-        self.algorithm.replay_buffer = replay
+        self.algorithm.replay_buffer = cast(Any, replay)  # sampling is all that they ask of it
         with self._own_torch_rng():
             self.algorithm.train(gradient_steps=1, batch_size=batch_size)
         values = self.algorithm.logger.name_to_value

@@ -25,8 +25,10 @@ class TD3Model(Sb3Model):
         reward_scale: float,
         seed: np.random.SeedSequence,
     ) -> None:
-        self._options = {"learning_rate": learning_rate, "gamma": discount, "tau": target_rate}
         self._hidden_layers = list(hidden_layers)
+        self._learning_rate = learning_rate
+        self._discount = discount
+        self._target_rate = target_rate
         super().__init__(system, reward_scale, seed)
 
     def _make(self) -> TD3:
@@ -36,8 +38,10 @@ class TD3Model(Sb3Model):
             buffer_size=1,  # batches come from a buffer of our own
             # One fused kernel instead of a dozen small ones per parameter: a fifth of the step's time.
             policy_kwargs={"net_arch": self._hidden_layers, "optimizer_kwargs": {"fused": True}},
+            learning_rate=self._learning_rate,
+            gamma=self._discount,
+            tau=self._target_rate,
             device="cpu",
-            **self._options,
         )
 
     def _scaled_actions(self, observations: torch.Tensor, explore: bool) -> torch.Tensor:

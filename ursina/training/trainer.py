@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from calf_gpu.app.systems import System
-from calf_gpu.app.training.calf import Calf, CalfParameters, Check
+from calf_gpu.app.training.calf import Calf, CalfParameters, CheckNumbers
 from calf_gpu.app.training.checkpoint import check_fits, without_rows
 from calf_gpu.app.training.exploration import Exploration
 from calf_gpu.app.training.frame_state import Mode, TrainingStats
@@ -50,7 +50,7 @@ class Trainer:
     history
         Finished episodes of all agents.
     check
-        The shown agent's last check, one float a field, as it was made: before the gradient steps after it.
+        The shown agent's last check, as it was made: before the gradient steps after it.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Trainer:
         self.episode_steps = np.zeros(agents, np.int64)
         self.episode_returns = np.zeros(agents)
         self.mode_counts = np.zeros((agents, len(Mode)), np.int64)
-        self.check = Check(*[float("nan")] * len(Check._fields))
+        self.check = CheckNumbers()
         self._held = 0
         self._decided_in = self.states
         self._rewards = np.zeros(agents)
@@ -224,7 +224,7 @@ class Trainer:
             proposed = np.clip(proposed + self.noise * bound * self.exploration.step(), -bound, bound)
         nominal = self.system.nominal_action(self.states)
         chosen = self.calf.select(self.states, proposed, nominal, self._critic, self.rng)
-        self.check = Check(*(float(column[0]) for column in self.calf.check))
+        self.check = self.calf.check.row(0)
         self.actions, self.modes = chosen.actions, chosen.modes
         self.mode_counts[np.arange(len(self.modes)), self.modes] += 1
         self._decided_in = self.states
@@ -292,7 +292,7 @@ class Trainer:
         self.rng.bit_generator.state = saved["rng"]
         self.total_steps = saved["total_steps"]
         self.respawned = saved["respawned"]
-        self.check = Check(*saved["check"])
+        self.check = CheckNumbers(*saved["check"])
         self._held = saved["held"]
         for name, values in saved["agents"].items():
             setattr(self, name, values.copy())
