@@ -1,11 +1,10 @@
-"""Networks and critics that mean harm, to see what the CALF check keeps of its promise under them."""
+"""Networks and critics that mean harm, to see what the CALF check keeps of its promise under them (TD3)."""
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import numpy as np
 import torch
+from stable_baselines3 import SAC, TD3
 
 from calf_gpu.app.models.sb3 import Sb3Model
 from calf_gpu.app.systems import System
@@ -13,19 +12,19 @@ from calf_gpu.app.training.calf import Calf
 from calf_gpu.app.training.learner import Learner
 
 
+def _algorithm(learner: Learner) -> TD3 | SAC:
+    """Return what holds the networks."""
+    assert isinstance(learner.model, Sb3Model)
+    return learner.model.algorithm
+
+
 def scramble(learner: Learner, scale: float, seed: int) -> None:
     """Give a learner's networks large random weights."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        model = _algorithm(learner)
-        for network in (model.actor, model.critic):
+        for network in (_algorithm(learner).actor, _algorithm(learner).critic):
             for parameter in network.parameters():
                 parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
-
-
-def _algorithm(learner: Learner) -> Any:
-    """Return the algorithm of stable-baselines3 whose networks are to be spoilt."""
-    return cast("Sb3Model", learner.model).algorithm
 
 
 def away(system: System, states: np.ndarray) -> np.ndarray:

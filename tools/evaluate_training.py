@@ -43,7 +43,7 @@ Figures = dict[str, float]
 FRESH_STARTS = 200
 STAGES = (0, 1000, 5000, 10_000, 20_000, 40_000)
 """Steps of training after which CALF is measured, besides the end."""
-STEPS = {"differential_drive": 240_000, "point_mass": 25_000, "pendulum": 25_000, "turtlebot": 50_000}
+STEPS = {"differential_drive": 300_000, "point_mass": 25_000, "pendulum": 25_000, "turtlebot": 50_000}
 """Steps trained by default."""
 STRICT = CalfOptions(initial_relax=0.0)
 

@@ -102,6 +102,20 @@ def test_actions_are_held_and_who_arrives_waits_for_the_next_decision():
     assert swarm.episode_steps[0] == hold
 
 
+def test_certificates_that_begin_midway_leave_the_stabilizer_its_time():
+    swarm = make("differential_drive", "nominal", 2)
+    swarm.states[:] = 3.0
+    for _ in range(13):
+        swarm.step()
+    swarm.set_policy("calf")
+    np.testing.assert_array_equal(swarm.calf.decided, 2)  # the second decision has begun
+    for _ in range(7):
+        swarm.step()
+    assert np.isnan(swarm.calf.q_certified).all()
+    swarm.step()
+    assert np.isfinite(swarm.calf.q_certified).all()
+
+
 def test_agents_added_between_decisions_wait_for_the_next():
     swarm = make("differential_drive", "calf", 2)
     for _ in range(4):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import numpy as np
 import torch
 from stable_baselines3 import SAC
@@ -33,12 +30,10 @@ class SACModel(Sb3Model):
         reward_scale: float,
         seed: np.random.SeedSequence,
     ) -> None:
-        self._options: dict[str, Any] = {
-            "learning_rate": learning_rate,
-            "gamma": discount,
-            "tau": target_rate,
-        }
         self._hidden_layers = list(hidden_layers)
+        self._learning_rate = learning_rate
+        self._discount = discount
+        self._target_rate = target_rate
         super().__init__(system, reward_scale, seed)
 
     def _make(self) -> SAC:
@@ -47,12 +42,11 @@ class SACModel(Sb3Model):
             SystemEnvironment(self.system),
             buffer_size=1,  # batches come from a buffer of our own
             policy_kwargs={"net_arch": self._hidden_layers, "optimizer_kwargs": {"fused": True}},
+            learning_rate=self._learning_rate,
+            gamma=self._discount,
+            tau=self._target_rate,
             device="cpu",
-            **self._options,
         )
-
-    def _critics(self) -> Iterable[torch.nn.Module]:
-        return self.algorithm.critic.q_networks
 
     def _scaled_actions(self, observations: torch.Tensor, explore: bool) -> torch.Tensor:
         return self.algorithm.actor(observations, deterministic=not explore)

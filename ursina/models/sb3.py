@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3 import SAC, TD3
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from calf_gpu.app.models.protocols import Replay
 from calf_gpu.app.systems import System
@@ -38,6 +37,7 @@ class Sb3Model(ABC):
     """
 
     stochastic = False
+    algorithm: TD3 | SAC
 
     def __init__(self, system: System, reward_scale: float, seed: np.random.SeedSequence) -> None:
         # Networks this small lose more to waking a second thread than they gain (64-64, batch 128: 2.4 ms a
@@ -55,12 +55,8 @@ class Sb3Model(ABC):
         self.algorithm.set_logger(Logger(None, []))
 
     @abstractmethod
-    def _make(self) -> OffPolicyAlgorithm:
+    def _make(self) -> TD3 | SAC:
         """Return the algorithm with fresh networks, drawn from torch's global generator."""
-
-    @abstractmethod
-    def _critics(self) -> Iterable[torch.nn.Module]:
-        """Return the networks Q₁ and Q₂ of observations and scaled actions side by side."""
 
     @abstractmethod
     def _scaled_actions(self, observations: torch.Tensor, explore: bool) -> torch.Tensor:
@@ -109,14 +105,12 @@ class Sb3Model(ABC):
         scaled = torch.from_numpy((actions / self._action_bound).astype(np.float32))
         with torch.inference_mode():
             pairs = torch.cat([self._observations(states), scaled], dim=1)
-            first, second = (network(pairs) for network in self._critics())
+            first, second = (network(pairs) for network in self.algorithm.critic.q_networks)
             return torch.minimum(first, second)[:, 0].numpy().astype(np.float64) / self._reward_scale
 
     def gradient_step(self, replay: Replay, batch_size: int) -> dict[str, float]:
         """Train once on a batch; return the losses, of scaled rewards, by name."""
-        self.algorithm.replay_buffer = cast(
-            "ReplayBuffer", replay
-        )  # sampling is all that training does with it
+        self.algorithm.replay_buffer = cast(Any, replay)  # sampling is all that they ask of it
         with self._own_torch_rng():
             self.algorithm.train(gradient_steps=1, batch_size=batch_size)
         values = self.algorithm.logger.name_to_value

@@ -49,11 +49,7 @@ class ProcessSource:
         """Return what the run sent; frames that nobody has seen are joined into one."""
         messages = self._arrived()
         if self._inlet.ended and self._failure is None and not self._closed:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(1.0)
-            messages.append(
-                self._failed(f"the training process ended (exit code {self._process.returncode})")
-            )
+            messages.append(self._failed(self._last_word()))
         return messages
 
     def send(self, command: Command) -> None:

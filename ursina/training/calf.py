@@ -27,7 +27,7 @@ actor, any critic and any P_relax, as far as that word holds.
 a return that falls short of it by more than ``slack``, as paid so far and expected from here on, means that actor or
 critic does not keep its word, and π₀ has the rest. It is Lyapunov's condition with the running cost as the decrease:
 −Q has to fall by what the steps cost. Critics at the beginning of training undervalue the way home, so they run out of
-budget soon; and no action is certified once the episode has cost more than (1 + slack)·(−Q†₀).
+budget soon; and nothing is certified once the episode has cost more, discounted, than (1 + slack)·(−Q†₀).
 
 All this is a check after the fact: the critic's training is not constrained by it, and what the critic says need not
 be so. The published programs' rules have no budget and no such end; see :data:`RULES`.
@@ -198,14 +198,17 @@ class Calf:
         free = self.system.max_episode_steps - self.system.settling_steps
         return max(free // self.system.hold, 0)
 
-    def reset(self, starting: Flags) -> None:
-        """Forget the certificates and restore P_relax where ``starting`` (N,) marks a new episode."""
+    def reset(self, starting: Flags, decided: NDArray[np.int64] | None = None) -> None:
+        """Forget the certificates and restore P_relax where ``starting`` (N,) marks a new episode.
+
+        ``decided`` (N,) says how many decisions were made in it before, where the check takes over midway.
+        """
         self.q_certified[starting] = np.nan
         self.q_first[starting] = np.nan
         self.earned[starting] = 0.0
         self.weight[starting] = 1.0
         self.episodes[starting] += self.decided[starting] > 0
-        self.decided[starting] = 0
+        self.decided[starting] = 0 if decided is None else decided[starting]
         decay = self.rule.episode_decay ** self.episodes[starting]
         self.relax_probability[starting] = self.initial_relax * decay
 

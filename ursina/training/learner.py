@@ -36,7 +36,7 @@ class LearningParameters:
     """Who learns: TD3 or SAC, both stable-baselines3's."""
     training_agents: int = 16
     """Agents that gather experience at the same time; the first of them is the one shown."""
-    gradient_steps: int = 5
+    gradient_steps: int = 4
     """Gradient steps after each decision of all training agents."""
     hidden_layers: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers of actor and critics."""

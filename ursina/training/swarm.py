@@ -89,7 +89,8 @@ class Swarm:
         """
         if policy != self.policy:
             self.policy = policy
-            self.calf.reset(np.ones(len(self), np.bool_))
+            decided = -(-self.episode_steps // self.system.hold)
+            self.calf.reset(np.ones(len(self), np.bool_), decided)
 
     def step(self) -> None:
         """Step all agents once; those at the goal or the step limit start anew when the decision has been held."""
