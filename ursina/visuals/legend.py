@@ -25,6 +25,8 @@ class Legend:
         Text and colour of every category.
     agent
         Whether it names the training agent.
+    hidden
+        Whether agents may be off the surface, which makes them paler.
     overlay
         Whether it explains the certificate overlay.
     """
@@ -32,6 +34,7 @@ class Legend:
     title: str
     entries: tuple[tuple[str, Color], ...]
     agent: bool
+    hidden: bool = False
     overlay: bool = False
 
     @classmethod
@@ -41,11 +44,12 @@ class Legend:
         if controller is not None and header.controllers[controller].category_labels:
             labels = list(header.controllers[controller].category_labels)
         colors = [theme.color(category.color) for category in header.categories]
-        return cls(header.category_title, tuple(zip(labels, colors, strict=True)), header.agent, overlay)
+        entries = tuple(zip(labels, colors, strict=True))
+        return cls(header.category_title, entries, header.agent, header.hidden, overlay)
 
     def height(self, measures: Measures) -> int:
         """Return the height in pixels."""
-        return panel_height(measures, len(self.entries) + self.agent + 2 * self.overlay)
+        return panel_height(measures, len(self.entries) + self.agent + self.hidden + 2 * self.overlay)
 
     def draw(self, drawing: Drawing, area: Rect) -> None:
         """Draw it into an area of its height."""
@@ -68,11 +72,13 @@ class Legend:
         for text, color in self.entries:
             y = next_row(text)
             drawing.fill(Rect(left, y - half, left + swatch, y + half), color)
-        if self.agent:
-            y = next_row("Training agent")
-            radius, middle = drawing.atlas.corner, left + swatch // 2
+        radius, middle = drawing.atlas.corner, left + swatch // 2
+        discs = [("Training agent", theme.HIGHLIGHT)] if self.agent else []
+        discs += [("Paler: its own Q is another", theme.PALE)] if self.hidden else []
+        for text, color in discs:
+            y = next_row(text)
             # A rounded square no larger than its corners is a disc.
-            drawing.rounded(Rect(middle - radius, y - radius, middle + radius, y + radius), theme.HIGHLIGHT)
+            drawing.rounded(Rect(middle - radius, y - radius, middle + radius, y + radius), color)
         if self.overlay:
             y = next_row("κ bounds fail")
             _hatching(drawing, Rect(left, y - measures.px(5), left + swatch, y + measures.px(4)))

@@ -26,6 +26,8 @@ def color(rgb: Iterable[float]) -> Color:
 
 
 HIGHLIGHT: Color = color(HIGHLIGHT_COLOR)
+PALE: Color = (0xBD, 0xC7, 0xD4, 255)
+"""Agents whose own critic value is not the surface's; as in ``shaders/agents.vert``."""
 CERTIFICATE = HIGHLIGHT
 """The live boundary Q = Q† + ν̄ on the landscape and the Q† timeline: the training agent's own."""
 
