@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from calf_gpu.view import SwarmView
-from scene_frames import bowl, make_frame
+from scene_frames import bowl, make_frame, make_header
 
 if TYPE_CHECKING:
     from golden.draw import Stage, UrsinaStage
@@ -178,13 +178,13 @@ def trail_lines_uploaded_whole(stage: Stage) -> None:
 # -- parts of the application ----------------------------------------------------------------------------
 
 BLOCKS = {
-    "run": [("system", "point_mass"), ("episode", "12 / 500"), ("steps", "3 710")],
-    "episode": [("reward", "−128.5"), ("length", "71"), ("mode", "td3")],
-    "training": [("critic loss", "7.1"), ("actor loss", "28.6")],
-    "calf": [("P relax", "0.47"), ("mode", "nominal")],
-    "q": [("Q(s, a)", "−24.7"), ("Q†", "−20.0"), ("ν̄", "0.01")],
-    "kappa": [("κ low(‖s‖)", "0.05"), ("−Q", "24.7"), ("κ up(‖s‖)", "4904")],
-    "frame": [("agents", "6"), ("range of q²", "1 … 900")],
+    "Run": [("system", "point_mass"), ("episode", "12 / 500"), ("steps", "3 710")],
+    "Episode": [("reward", "−128.5"), ("length", "71"), ("mode", "td3")],
+    "Training": [("critic loss", "7.1"), ("actor loss", "28.6")],
+    "CALF": [("P relax", "0.47"), ("mode", "nominal")],
+    "Critic": [("Q(s, a)", "−24.7"), ("Q†", "−20.0"), ("ν̄", "0.01")],
+    "κ bounds": [("κ low(‖s‖)", "0.05"), ("−Q", "24.7"), ("κ up(‖s‖)", "4904")],
+    "Picture": [("agents", "6"), ("range of q²", "1 … 900")],
 }
 
 
@@ -192,9 +192,10 @@ BLOCKS = {
 def hud(stage: UrsinaStage) -> None:
     """All panels, the legend with the overlay's signs, the timeline and a notice."""
     display = stage.hud()
-    for name, rows in BLOCKS.items():
-        display.set_block(name, rows)
-    display.legend_overlay = True
+    display.show_header(make_header())
+    for title, rows in BLOCKS.items():
+        display.set_block(title, rows)
+    display.explain_overlay(True)
     for step in range(400):
         display.timeline.push(step, float("nan") if step % 100 < 5 else -30 + 20 * (step % 100) / 100)
     display.message("shaders/trails.frag:12: 'colour' undeclared")
@@ -204,6 +205,7 @@ def hud(stage: UrsinaStage) -> None:
 def hud_help(stage: UrsinaStage) -> None:
     """The list of keys and the profiler's table."""
     display = stage.hud()
+    display.show_header(make_header())
     display.table([("training", "1.52 ms"), ("render", "10.03 ms"), ("draw calls", "9")])
     display.help_visible = True
 
@@ -272,11 +274,10 @@ def walk(stage: Stage, view: SwarmView, steps: int, episodes: tuple[int, ...] = 
 def crowd(stage: UrsinaStage, kind: type, **options) -> None:
     """Twenty frames of a scene of the application."""
     from calf_gpu.app.config.visualization_config import VisualizationConfig
-    from calf_gpu.app.systems import SYSTEMS
     from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 
-    config = VisualizationConfig(system="differential_drive", n_agents=5, trail_length=30, **options)
-    shown = kind(config, SYSTEMS[config.system], PerformanceProfiler(warmup=0))
+    view = VisualizationConfig.of(trail_length=30, **options).view
+    shown = kind(view, make_header(heading=2), PerformanceProfiler(warmup=0), 6)
     stage.keep(shown)
     stage.look((2.6, 5.4, -8.6), (0.0, 0.25, -0.35))
     for step in range(20):
