@@ -6,10 +6,12 @@ import numpy as np
 from panda3d.core import NodePath, OrthographicLens
 from PIL import Image, ImageDraw, ImageFont
 
+from calf_gpu.app.stream.header import Category
 from calf_gpu.app.visuals import theme
 from calf_gpu.app.visuals.glyph_atlas import font_path
 from calf_gpu.app.visuals.hud import Hud
 from offscreen import run_script
+from scene_frames import CATEGORIES, make_header
 
 SIZE = (1280, 720)
 
@@ -23,6 +25,12 @@ def flat_camera(offscreen) -> NodePath:
     return offscreen.scene.attach_new_node("flat")
 
 
+def shown_hud(parent: NodePath) -> Hud:
+    hud = Hud(SIZE, parent)
+    hud.show_header(make_header())
+    return hud
+
+
 def coverage(pixels: np.ndarray, color: theme.Color, behind: np.ndarray) -> np.ndarray:
     """Return how much of ``color`` lies over ``behind``, by the green channel."""
     return (pixels[..., 1].astype(float) - behind[1]) / (color[1] - float(behind[1]))
@@ -30,9 +38,9 @@ def coverage(pixels: np.ndarray, color: theme.Color, behind: np.ndarray) -> np.n
 
 def test_text_is_what_freetype_rasterises_pixel_by_pixel(offscreen):
     buffer = offscreen(*SIZE)
-    hud = Hud(SIZE, flat_camera(buffer))
+    hud = shown_hud(flat_camera(buffer))
     text = "−1,234.5678"
-    hud.set_block("run", [("Reward", text)])
+    hud.set_block("Run", [("Reward", text)])
     image = buffer.render()
     box = next(box for box in hud.text_boxes() if box.text == text)
     y0, y1, x0, x1 = (int(edge) for edge in (box.y0 - 2, box.y1 + 2, box.x0 - 1, box.x1 + 1))
@@ -46,8 +54,8 @@ def test_text_is_what_freetype_rasterises_pixel_by_pixel(offscreen):
 
 def test_panels_let_the_scene_through(offscreen):
     buffer = offscreen(*SIZE, background=(1, 1, 1, 1))
-    hud = Hud(SIZE, flat_camera(buffer))
-    hud.set_block("run", [("Phase", "training")])
+    hud = shown_hud(flat_camera(buffer))
+    hud.set_block("Run", [("Phase", "training")])
     image = buffer.render()[..., :3].astype(float)
     inside = image[14, 100]
     alpha = theme.PANEL[3] / 255.0
@@ -59,27 +67,46 @@ def test_panels_let_the_scene_through(offscreen):
 
 def test_the_mode_is_a_chip_in_its_colour(offscreen):
     buffer = offscreen(*SIZE)
-    hud = Hud(SIZE, flat_camera(buffer))
-    for mode, color in theme.MODES.items():
-        hud.set_block("calf", [("Mode", mode)])
+    hud = shown_hud(flat_camera(buffer))
+    for category in CATEGORIES:
+        hud.set_block("CALF", [("Mode", category.name)])
         image = buffer.render()
-        box = next(box for box in hud.text_boxes() if box.text == mode)
+        box = next(box for box in hud.text_boxes() if box.text == category.name)
         chip = image[int(box.y0) : int(box.y1), int(box.x0) - 2]
-        assert np.abs(chip[2:-2, :3].astype(int) - color[:3]).max() <= 1
+        assert np.abs(chip[2:-2, :3] - 255.0 * np.array(category.color)).max() <= 1.01
 
 
 def test_the_legend_says_whether_the_swarm_is_checked(offscreen):
-    hud = Hud(SIZE, flat_camera(offscreen(*SIZE)))
+    hud = shown_hud(flat_camera(offscreen(*SIZE)))
     shown = []
-    for checked in (True, False, True):
-        hud.swarm_checked = checked
+    for controller in (None, 0, 1, 2):
+        hud.explain_controller(controller)
         shown.append([box.text for box in hud.text_boxes() if box.text.startswith("TD3")])
-    assert shown == [["TD3: certified"], ["TD3: in the swarm unchecked"], ["TD3: certified"]]
+    checked, unchecked = ["TD3: certified"], ["TD3: in the swarm unchecked"]
+    assert shown == [checked, checked, unchecked, checked]
+
+
+def test_another_run_has_its_own_legend_and_leaves_nothing_of_the_last(offscreen):
+    buffer = offscreen(*SIZE)
+    hud = shown_hud(flat_camera(buffer))
+    empty = buffer.render()
+    hud.set_block("Run", [("Phase", "training")])
+    hud.timeline.push(5, 1.0)
+    bare = make_header(
+        numbers=(), rule=None, chart=None, controllers=(), controlled_by="", episode="", agent=False,
+        categories=(Category("wind", "Wind: whatever blows", (1.0, 0.0, 0.5)),), category_title="What moves it",
+    )  # fmt: skip
+    hud.show_header(bare)
+    assert [box.text for box in hud.text_boxes()] == ["WHAT MOVES IT", "Wind: whatever blows"]
+    image = buffer.render()[..., :3].astype(int)
+    assert (np.abs(image - (255, 0, 128)).max(axis=-1) <= 1).sum() > 20
+    hud.show_header(make_header())
+    np.testing.assert_array_equal(buffer.render(), empty)
 
 
 def test_what_is_removed_is_gone(offscreen):
     buffer = offscreen(*SIZE)
-    hud = Hud(SIZE, flat_camera(buffer))
+    hud = shown_hud(flat_camera(buffer))
     before = buffer.render()
     hud.help_visible = True
     hud.message("a notice")
@@ -99,8 +126,11 @@ from calf_gpu.app.visuals.window import Window
 window = Window((640, 360), offscreen=True, core_profile={core})
 from calf_gpu.app.visuals.hud import Hud
 
+from scene_frames import make_header
+
 hud = Hud(window.size)
-hud.set_block("run", [("Phase", "training"), ("Steps", "12,345")])
+hud.show_header(make_header())
+hud.set_block("Run", [("Phase", "training"), ("Steps", "12,345")])
 hud.message("a notice")
 window.step()
 window.draw()

@@ -18,8 +18,8 @@ import pytest
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.training.checkpoint import PATTERN, load_checkpoint, newest_checkpoint
+from calf_gpu.app.training.publication import Publication
 from calf_gpu.app.training.run_files import RunFiles
-from calf_gpu.app.training.simulation import Simulation
 from offscreen import ONE_THREAD, ROOT, run_script
 
 SMALL = ["--offscreen", "--size", "320x180", "--training", "inline", "--n-agents", "2", "--frames", "3"]
@@ -197,7 +197,7 @@ def test_pictures_and_numbers_that_cannot_be_written_are_one_line(tmp_path, args
 
 def test_a_hostile_checkpoint_is_one_line(tmp_path):
     (tmp_path / "run").mkdir()
-    Simulation(VisualizationConfig(n_agents=2), tmp_path / "run").close()
+    Publication(VisualizationConfig.of(n_agents=2), tmp_path / "run").close()
     args = ["--resume", "--run-dir", "run", "--system", "differential_drive"]
     assert_one_line(run(tmp_path, "--no-render", *args), 1, "cannot be resumed from")
 
@@ -206,17 +206,17 @@ CHANGES = """
 import gc, json
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from offscreen import resident_after_trim
-from scene_frames import make_frame
-from calf_gpu.app.systems import SYSTEMS
+from scene_frames import make_frame, make_header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.window import Window
 window = Window((640, 360), offscreen=True, vsync=False)
 from calf_gpu.app.visuals.hud import Hud
 from calf_gpu.app.visuals.swarm_scene import SwarmScene
 import numpy as np
-config = VisualizationConfig(n_agents=3, trail_length=20, heights="HEIGHTS")
-scene = SwarmScene(config, SYSTEMS["point_mass"], PerformanceProfiler(warmup=0))
+config = VisualizationConfig.of(trail_length=20, heights="HEIGHTS")
+scene = SwarmScene(config.view, make_header(), PerformanceProfiler(warmup=0), 4)
 hud = Hud(window.size)
+hud.show_header(make_header())
 window.on_resize(hud.resize)
 sizes = [(1, 1), (64, 64), (640, 360), (1280, 720), (333, 777)]
 
@@ -224,7 +224,7 @@ def change(number):
     window.app.win.set_size(*sizes[number % len(sizes)])
     window._resized()
     count = 2 + number % 40
-    hud.set_block("run", [("Agents", str(count))] * (1 + number % 5))
+    hud.set_block("Run", [("Agents", str(count))] * (1 + number % 5))
     scene.show(make_frame(number, np.zeros((count, 2))))
     window.step()  # the engine drops unused states, and the textures in them, in a task
     window.draw()
@@ -281,8 +281,7 @@ def test_500_changes_of_size_and_agents_leave_nothing_behind(heights):
 LOST = """
 import numpy as np
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-from scene_frames import make_frame
-from calf_gpu.app.systems import SYSTEMS
+from scene_frames import make_frame, make_header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.window import Window
 window = Window((640, 360), offscreen=True, vsync=False)
@@ -290,8 +289,8 @@ from calf_gpu.app.training.visualizer import TrainingVisualizer
 from calf_gpu.app.visuals.capture import FrameGrabber
 from calf_gpu.app.visuals.hud import Hud
 hud = Hud(window.size)
-config = VisualizationConfig(n_agents=3, trail_length=20, heights="HEIGHTS", show_overlay=True)
-shown = TrainingVisualizer(config, SYSTEMS["point_mass"], PerformanceProfiler(warmup=0), hud)
+config = VisualizationConfig.of(trail_length=20, heights="HEIGHTS", show_overlay=True)
+shown = TrainingVisualizer(config, make_header(), PerformanceProfiler(warmup=0), hud, 4)
 grabber = FrameGrabber(window)
 angles = 0.05 * np.arange(50)[:, None] + np.arange(4)
 frames = [make_frame(step, np.stack([np.cos(a), np.sin(a)], axis=1)) for step, a in enumerate(angles)]
@@ -329,29 +328,31 @@ STEPS = 20
 RUN = f"""
 import sys
 sys.path.insert(0, sys.argv[1])
+from dataclasses import replace
 from pathlib import Path
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.training.simulation import Simulation
-from calf_gpu.app.systems.base import System
-System.max_episode_steps = {STEPS}
+from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.publication import Publication
+SYSTEMS["point_mass"] = replace(SYSTEMS["point_mass"], max_episode_steps={STEPS})
 folder = Path(sys.argv[2])
 options = dict(n_agents=3, grid_size=5, seed=5, checkpoint_interval=1, episodes=1_000_000)
-simulation = Simulation(VisualizationConfig(**options, resume=folder.exists()), folder)
+publication = Publication(VisualizationConfig.of(**options, resume=folder.exists()), folder)
+trainer = publication.run.trainer
 """
 
 KILLED = f"""{RUN}
-print(simulation.trainer.episode, flush=True)
+print(trainer.episode, flush=True)
 while True:
-    before = simulation.trainer.episode
-    simulation.next_frame()
-    if simulation.trainer.episode != before:
-        print(simulation.trainer.episode, flush=True)
+    before = trainer.episode
+    publication.advance()
+    if trainer.episode != before:
+        print(trainer.episode, flush=True)
 """
 
 UNINTERRUPTED = f"""{RUN}
 import shutil
-while simulation.trainer.total_steps < int(sys.argv[3]):
-    simulation.next_frame()
+while trainer.total_steps < int(sys.argv[3]):
+    publication.advance()
     for path in folder.glob("*.safetensors"):
         if not (folder.parent / "all" / path.name).exists():
             shutil.copy(path, folder.parent / "all")
@@ -390,7 +391,7 @@ def kills(number: int, tmp_path: Path) -> None:
         path, state = newest_checkpoint(folder)
         assert path == max(folder.glob(PATTERN))  # nothing incomplete had to be skipped
         # What was told is there, and no more than the interval, one episode, is lost.
-        assert told[-1] <= state["trainer"]["returns"].size <= told[-1] + 1
+        assert told[-1] <= state["trainer"]["history"]["returns"].size <= told[-1] + 1
         shutil.copy(path, tmp_path / "found")
     found = sorted((tmp_path / "found").iterdir())
     last = int(found[-1].name.removeprefix("checkpoint-").removesuffix(".safetensors"))

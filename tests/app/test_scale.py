@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.training.simulation import Simulation
+from calf_gpu.app.training.publication import Publication
 from offscreen import run_script
 
 FEW, MANY = 10, 10_000
@@ -20,9 +20,8 @@ import sys
 sys.path.insert(0, "tests/app")
 import numpy as np
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-from scene_frames import make_frame
+from scene_frames import make_frame, make_header
 from test_scale import FEW, MANY, calls
-from calf_gpu.app.systems import SYSTEMS
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.window import Window
 
@@ -31,11 +30,11 @@ from calf_gpu.app.visuals.swarm_scene import SwarmScene
 
 counts = {}
 for agents in (FEW, MANY):
-    config = VisualizationConfig(system="<system>", n_agents=agents, trail_length=20, heights="<heights>")
-    system = SYSTEMS[config.system]
-    scene = SwarmScene(config, system, PerformanceProfiler(warmup=0))
+    config = VisualizationConfig.of(trail_length=20, heights="<heights>")
+    header = make_header(heading=<heading>)
+    scene = SwarmScene(config.view, header, PerformanceProfiler(warmup=0), agents + 1)
     rng = np.random.default_rng(0)
-    frames = [make_frame(step, rng.normal(size=(agents + 1, system.state_dim))) for step in range(4)]
+    frames = [make_frame(step, rng.normal(size=(agents + 1, len(header.axes)))) for step in range(4)]
     for frame in frames[:2]:
         scene.show(frame)
         window.draw()
@@ -123,30 +122,30 @@ def calls(step: Callable[[], object]) -> dict[str, int]:
 def test_a_step_of_the_swarm_makes_as_many_calls_with_ten_agents_as_with_ten_thousand(system, policy):
     counts = {}
     for agents in (FEW, MANY):
-        config = VisualizationConfig(system=system, swarm_policy=policy, n_agents=agents)
-        simulation = Simulation(config)
+        publication = Publication(VisualizationConfig.of(system=system, swarm_policy=policy, n_agents=agents))
         made = []
         for _ in range(12):
-            simulation.swarm.episode_steps[0] = 10**6  # so that in each step somebody's episode ends
-            made.append(calls(simulation.swarm_step))
+            publication.swarm.episode_steps[0] = 10**6  # so that in each step somebody's episode ends
+            made.append(calls(publication.swarm_step))
         counts[agents] = made[2:]
     assert counts[FEW] == counts[MANY]
     assert sum(counts[MANY][0].values()) > 20
 
 
 def test_a_step_asks_actor_and_critic_once_for_all_agents():
-    simulation = Simulation(VisualizationConfig(n_agents=MANY))
-    simulation.swarm_step()
-    before, rows = simulation.critic_queries["swarm"], simulation.critic_rows["swarm"]
-    simulation.swarm_step()
-    assert simulation.critic_queries["swarm"] - before == 1
-    assert simulation.critic_rows["swarm"] - rows <= MANY
+    publication = Publication(VisualizationConfig.of(n_agents=MANY))
+    learner = publication.run.trainer.learner
+    publication.swarm_step()
+    before, rows = learner.queries["swarm"], learner.rows["swarm"]
+    publication.swarm_step()
+    assert learner.queries["swarm"] - before == 1
+    assert learner.rows["swarm"] - rows <= MANY
 
 
-@pytest.mark.parametrize("system", ["point_mass", "differential_drive"])
+@pytest.mark.parametrize("heading", [None, 2])
 @pytest.mark.parametrize("heights", ["gpu", "numpy"])
-def test_showing_a_frame_makes_as_many_calls_with_ten_agents_as_with_ten_thousand(system, heights):
-    result = run_script(SCENE.replace("<system>", system).replace("<heights>", heights))
+def test_showing_a_frame_makes_as_many_calls_with_ten_agents_as_with_ten_thousand(heading, heights):
+    result = run_script(SCENE.replace("<heading>", str(heading)).replace("<heights>", heights))
     assert result.returncode == 0, result.stderr[-3000:]
 
 

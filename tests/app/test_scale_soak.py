@@ -18,6 +18,7 @@ from calf_gpu.app.config.visualization_config import VisualizationConfig
 from offscreen import resident_after_trim
 from tools.benchmark_scale import nominal_frames
 from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.training.description import describe
 from calf_gpu.app.training.visualizer import TrainingVisualizer
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.hud import Hud
@@ -25,11 +26,12 @@ from calf_gpu.app.visuals.window import Window
 
 FRAMES, WINDOW = SIZES
 window = Window((160, 90), offscreen=True, vsync=False)
-config = VisualizationConfig(n_agents=20, trail_length=100, heights="HEIGHTS")
-system = SYSTEMS[config.system]
-shown = TrainingVisualizer(config, system, PerformanceProfiler(warmup=0), Hud(window.size))
+config = VisualizationConfig.of(n_agents=20, trail_length=100, heights="HEIGHTS")
+system, header = SYSTEMS[config.run.system], describe(config, None)
+hud = Hud(window.size)
+shown = TrainingVisualizer(config, header, PerformanceProfiler(warmup=0), hud, header.agents)
 seconds, memory = [], []
-for frame, state in zip(range(FRAMES + 300), nominal_frames(system, config.n_agents)):
+for frame, state in zip(range(FRAMES + 300), nominal_frames(system, header)):
     start = process_time()
     shown.show(state)
     window.step()

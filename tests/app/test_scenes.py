@@ -10,23 +10,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.systems import SYSTEMS
+from calf_gpu.app.config.view import ViewOptions
 from calf_gpu.app.visuals import shapes
 from calf_gpu.app.visuals.critic_heatmap import CriticHeatmap
-from calf_gpu.app.visuals.scene import AGENT_RADIUS, agent_radius, colormap_colors, gather
-from calf_gpu.palette import HIGHLIGHT_BIT, HIGHLIGHT_COLOR, MODE_COLORS
+from calf_gpu.app.visuals.scene import AGENT_RADIUS, agent_radius, colormap_colors
+from calf_gpu.palette import HIGHLIGHT_COLOR, MODE_COLORS
+from calf_gpu.qgrid import QGrid
 from offscreen import ROOT, run_script
-from scene_frames import bowl, make_frame
+from scene_frames import bowl, make_header
 
 EXTENT = (-3.5, 3.5, -3.5, 3.5)
 HEAD = """
 import sys
 import numpy as np
+from calf_gpu.app.config.view import ViewOptions
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-from scene_frames import bowl, make_frame
-from calf_gpu.app.training.frame_state import SwarmStep
-from calf_gpu.app.systems import SYSTEMS
+from scene_frames import bowl, make_frame, make_header, make_step
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.window import Window
 
@@ -64,17 +63,6 @@ def run(tmp_path: Path, script: str) -> dict[str, np.ndarray]:
 # -- without a window ------------------------------------------------------------------------------------
 
 
-def test_gather_puts_the_training_agent_first():
-    frame = make_frame(0, [[1, 2, 0.5], [3, 4, 0.6], [5, 6, 0.7]], modes=[2, 0, 1], respawned=[1, 0, 1])
-    agents = gather(frame, heading_axis=2)
-    np.testing.assert_array_equal(agents.points, [[1, 2], [3, 4], [5, 6]])
-    np.testing.assert_allclose(agents.headings, [0.5, 0.6, 0.7])
-    np.testing.assert_array_equal(agents.modes, [2, 0, 1])
-    np.testing.assert_array_equal(agents.codes, [HIGHLIGHT_BIT + 2, 0, 1])
-    np.testing.assert_array_equal(agents.respawned, [True, False, True])
-    np.testing.assert_array_equal(gather(frame, None).headings, 0)
-
-
 def test_colormaps_come_by_name_and_a_wrong_name_gets_the_accepted_ones():
     colors = colormap_colors("viridis")
     assert colors.shape == (256, 3)
@@ -110,8 +98,8 @@ def test_the_renderer_library_imports_neither_ursina_nor_learning_code():
 
 ENTITIES = """
 rng = np.random.default_rng(0)
-config = VisualizationConfig(n_agents=6, heights="loop", trails="per_agent", trail_length=8, size=(640, 360))
-scene, notice = choose_scene(config, SYSTEMS["point_mass"], window.app.win.get_gsg(), profiler)
+options = ViewOptions(heights="loop", trails="per_agent", trail_length=8)
+scene, notice = choose_scene(options, make_header(), window.app.win.get_gsg(), profiler, 7)
 out["kind"], out["notice"] = type(scene).__name__, str(notice)
 positions = lambda: np.array([agent.get_pos(scene.root) for agent in scene.agents])
 trails = lambda: [trail.points for trail in scene._trails]
@@ -124,10 +112,7 @@ starts = np.zeros((12, 7), bool)
 starts[9, 2] = True
 for step in range(0, 12, 2):
     early, late = step, step + 1
-    earlier = SwarmStep(
-        walk[early, 1:].astype("f4"), modes[early, 1:].astype("u1"), starts[early, 1:],
-        walk[early, 0].astype("f4"), int(modes[early, 0]), bool(starts[early, 0]),
-    )
+    earlier = make_step(walk[early], modes[early], starts[early])
     scene.show(make_frame(late, walk[late], modes[late], starts[late], earlier=(earlier,)))
 out["walk"], out["positions"] = walk, positions()
 out["colors"] = np.array([agent.color for agent in scene.agents])
@@ -161,14 +146,14 @@ out["left"] = window.app.render.find_all_matches("**/+GeomNode").get_num_paths()
 # All heights in one query: the same picture.
 images = []
 for loop in (True, False):
-    scene = EntityScene(config, SYSTEMS["point_mass"], profiler, loop=loop)
+    scene = EntityScene(options, make_header(), profiler, 7, loop=loop)
     scene.show(make_frame(0, walk[11], modes[11]))
     images.append(look(scene))
     scene.close()
 out["variants"] = np.stack(images)
 
 # Cones turn to their headings.
-scene = EntityScene(config, SYSTEMS["differential_drive"], profiler)
+scene = EntityScene(options, make_header(heading=2), profiler, 7)
 headings = np.linspace(-3, 3, 7)
 scene.show(make_frame(0, np.column_stack([walk[11], headings])))
 noses = [scene.root.get_relative_vector(agent, Vec3(1, 0, 0)) for agent in scene.agents]
@@ -183,11 +168,11 @@ def entities(tmp_path_factory) -> dict[str, np.ndarray]:
 
 def surface(points: np.ndarray, q_grid: np.ndarray | None = None) -> np.ndarray:
     """Heights in the world of a surface whose range is that of its first grid."""
-    heatmap = CriticHeatmap(EXTENT)
+    heatmap = CriticHeatmap(QGrid(EXTENT))
     heatmap.update(bowl(), 0)
     if q_grid is not None:
         heatmap.update(q_grid, 1)
-    return VisualizationConfig.height_scale * heatmap.heights(points)
+    return ViewOptions().height_scale * heatmap.heights(points)
 
 
 def expected_positions(points: np.ndarray, q_grid: np.ndarray | None = None) -> np.ndarray:
@@ -267,19 +252,20 @@ rng = np.random.default_rng(1)
 slots = np.array([(a0, a1) for a0 in (-2.4, -0.8, 0.8, 2.4) for a1 in (-2.0, 0.0, 2.0)])
 
 def show_all(system, heights, steps=4, **options):
-    options = {"trails": "ring", "trail_length": 30, "size": (640, 360)} | options
-    config = VisualizationConfig(system=system, n_agents=11, heights=heights, **options)
-    scene, notice = choose_scene(config, SYSTEMS[system], window.app.win.get_gsg(), profiler)
+    options = ViewOptions(**{"heights": heights, "trails": "ring", "trail_length": 30} | options)
+    vehicles = system == "vehicles"
+    header = make_header(heading=2 if vehicles else None)
+    scene, notice = choose_scene(options, header, window.app.win.get_gsg(), profiler, 12)
     rng = np.random.default_rng(2)
     for step in range(steps):
         states = slots + rng.uniform(-0.2, 0.2, slots.shape)
-        if system == "differential_drive":
+        if vehicles:
             states = np.column_stack([states, rng.uniform(-3, 3, 12)])
         # The critic changes, so that heights come from a smoothed range.
         scene.show(make_frame(step, states, rng.integers(0, 3, 12), q_grid=bowl(tilt=step), q_version=step))
     return scene, states
 
-for system in ("point_mass", "differential_drive"):
+for system in ("point_mass", "vehicles"):
     for heights in ("gpu", "numpy", "loop"):
         scene, states = show_all(system, heights)
         out[f"{system}_{heights}"] = look(scene)
@@ -306,10 +292,7 @@ out["paused"] = scene._trails.ring._times - times
 scene.show(make_frame(4, states[:5], q_grid=bowl(tilt=3), q_version=3))
 scene.show(make_frame(5, states, q_grid=bowl(tilt=3), q_version=3))
 out["times"] = scene._trails.ring._times.copy()
-early = SwarmStep(
-    states[1:].astype("f4"), np.zeros(11, "u1"), np.zeros(11, bool), states[0].astype("f4"), 0, False
-)
-scene.show(make_frame(9, states, q_grid=bowl(tilt=3), q_version=3, earlier=(early,) * 3))
+scene.show(make_frame(9, states, q_grid=bowl(tilt=3), q_version=3, earlier=(make_step(states),) * 3))
 out["caught_up"] = scene._trails.ring._times
 scene.close()
 
@@ -322,8 +305,9 @@ for heights in ("gpu", "numpy"):
 # A context that lacks something gets entities, and says so in one line.
 from calf_gpu.app.visuals import scene_choice
 scene_choice.missing_features = lambda gsg, records=0: ["instanced drawing"]
-config = VisualizationConfig(n_agents=2, heights="gpu")
-scene, notice = choose_scene(config, SYSTEMS["point_mass"], window.app.win.get_gsg(), profiler)
+scene, notice = choose_scene(
+    ViewOptions(heights="gpu"), make_header(), window.app.win.get_gsg(), profiler, 3
+)
 scene.show(make_frame(0, states[:3]))
 out["fallback"], out["notice"] = type(scene).__name__, notice
 """
@@ -334,7 +318,7 @@ def swarm(tmp_path_factory) -> dict[str, np.ndarray]:
     return run(tmp_path_factory.mktemp("swarm"), SWARM)
 
 
-SYSTEM_NAMES = pytest.mark.parametrize("system", list(SYSTEMS))
+SYSTEM_NAMES = pytest.mark.parametrize("system", ["point_mass", "vehicles"])
 
 
 @SYSTEM_NAMES
@@ -438,82 +422,111 @@ def test_as_many_agents_as_the_context_has_room_for(options, limit, most):
     from calf_gpu.app.visuals.scene_choice import most_agents
 
     gsg = SimpleNamespace(get_supports_buffer_texture=lambda: True, get_max_buffer_texture_size=lambda: limit)
-    assert most_agents(VisualizationConfig(**options), gsg) == most
+    assert most_agents(ViewOptions(**options), gsg) == most
 
 
 @pytest.mark.parametrize(
-    ("system", "agents", "size"), [("point_mass", 100, 1.0), ("point_mass", 1600, 0.5),
-                                   ("differential_drive", 25, 1.0), ("differential_drive", 400, 0.5)]
-)  # fmt: skip
-def test_agents_of_a_crowd_are_half_as_large_with_sixteen_times_as_many(system, agents, size):
-    config = VisualizationConfig(system=system)
-    assert agent_radius(config, SYSTEMS[system], agents) == pytest.approx(size * AGENT_RADIUS)
-    assert agent_radius(VisualizationConfig(agent_size=0.3), SYSTEMS[system], agents) == 0.3
+    ("heading", "agents", "size"), [(None, 100, 1.0), (None, 1600, 0.5), (2, 25, 1.0), (2, 400, 0.5)]
+)
+def test_agents_of_a_crowd_are_half_as_large_with_sixteen_times_as_many(heading, agents, size):
+    header = make_header(heading=heading)
+    assert agent_radius(ViewOptions(), header, agents) == pytest.approx(size * AGENT_RADIUS)
+    assert agent_radius(ViewOptions(agent_size=0.3), header, agents) == 0.3
 
 
 # -- the visualizer --------------------------------------------------------------------------------------
 
 VISUALIZER = """
-from dataclasses import replace
-from calf_gpu.app.training.visualizer import TrainingVisualizer
-from scene_frames import make_stats
+from calf_gpu.app.visuals.hud import PICTURE
+from calf_gpu.app.visuals.visualizer import TrainingVisualizer
+from scene_frames import VALUES
+
+class RecordingTimeline:
+    def __init__(self):
+        self.values = []
+    def push(self, step, value):
+        self.values.append((step, value))
 
 class RecordingHud:
     def __init__(self):
         self.blocks, self.rebuilds, self.messages, self.tables = {}, 0, [], []
-        self.legend_overlay, self.swarm_checked = False, True
-    def set_block(self, name, rows, *, rebuild=False):
-        self.blocks[name] = dict(rows)
+        self.header, self.overlay, self.controllers, self.learning = None, [], [], 0
+        self.timeline = RecordingTimeline()
+    def show_header(self, header):
+        self.header = header
+    def set_block(self, title, rows, *, rebuild=False):
+        self.blocks[title] = dict(rows)
         self.rebuilds += rebuild
     def message(self, text):
         self.messages.append(text)
     def table(self, rows):
         self.tables.append(rows)
+    def explain_overlay(self, shown):
+        self.overlay.append(shown)
+    def explain_controller(self, index):
+        self.controllers.append(-1 if index is None else index)
+    def push_learning(self, numbers):
+        self.learning += 1
 
-states = np.zeros((3, 2), "f4")
+header = make_header(agents=3)
+states = np.zeros((3, 2))
 def frames():
     for step in range(12):
-        stats = make_stats(total_steps=step, episode=3 if step < 7 else 4, q_value=-float(step))
-        yield replace(make_frame(step, states), stats=stats)
+        yield make_frame(step, states, total_steps=step, episode=3 if step < 7 else 4, q_value=-float(step),
+                         q_certified=0.5 * step)
 
 def shown(heights, stats):
     hud = RecordingHud()
-    config = VisualizationConfig(n_agents=2, heights=heights, stats=stats, text_interval=5, show_grid=False)
-    visualizer = TrainingVisualizer(config, SYSTEMS["point_mass"], profiler, hud)
+    config = VisualizationConfig.of(heights=heights, stats=stats, text_interval=5, show_grid=False)
+    visualizer = TrainingVisualizer(config, header, profiler, hud, 3)
     steps, values = [], []
     for frame in frames():
         visualizer.show(frame)
-        steps.append(int(hud.blocks["run"]["Steps"]))
-        values.append(hud.blocks["q"]["Q(s, a)"])
-    return visualizer, hud, steps, values, frame
+        steps.append(int(hud.blocks["Run"]["Steps"]))
+        values.append(hud.blocks["Critic"]["Q(s, a)"])
+    return visualizer, hud, steps, values
 
-visualizer, hud, out["cached_steps"], values, frame = shown("gpu", "cached")
+visualizer, hud, out["cached_steps"], values = shown("gpu", "cached")
 out["cached_values"] = values
 out["cached_rebuilds"] = hud.rebuilds
-visualizer.show(replace(frame, step=12))  # texts are due here, so that they are not in the next frame
-# Paused: the frame of the same step that carries the critic's exact values is shown at once.
-visualizer.show(replace(frame, step=12, stats=make_stats(episode=4, q_value=-77.5)))
-out["exact"] = hud.blocks["q"]["Q(s, a)"]
+out["timeline"] = list(hud.timeline.values)
+out["learning"] = hud.learning
+assert hud.header is header and visualizer.header is header
+visualizer.show(make_frame(12, states, episode=4))  # texts are due here, so that they are not in the next frame
+# Paused: the frame of the same step that carries other values is shown at once.
+visualizer.show(make_frame(12, states, episode=4, q_value=-77.5))
+out["exact"] = hud.blocks["Critic"]["Q(s, a)"]
+for number, controller in enumerate((0, 1, 2, 3, -1, 0.5, np.nan, np.inf), 13):
+    visualizer.show(make_frame(number, states, controller=controller))
+out["controllers"] = hud.controllers[-8:]
+# Numbers that make no sense are a run's mistake, not the picture's end.
+for value in (np.nan, np.inf, -np.inf, -1.0, 1e300):
+    number += 1
+    visualizer.show(make_frame(number, states, **dict.fromkeys(VALUES, value)))
 plain = look(visualizer.scene)
-out["keys"] = [visualizer.input(key) for key in ("c", "h", "x", "g", "+")]
-out["legend"] = hud.legend_overlay
+for part in ("overlay", "landscape", "grid"):
+    visualizer.toggle(part)
 out["changed"] = (np.abs(look(visualizer.scene) - plain) > 6).mean()
-visualizer.input("c")
-out["legend_off"] = hud.legend_overlay
+visualizer.toggle("overlay")
+out["legend"] = hud.overlay
 profiler.toggle_table()
-visualizer.show(frame)
-visualizer.show(frame)
+for _ in range(2):
+    number += 1
+    visualizer.show(make_frame(number, states))
 profiler.toggle_table()
-visualizer.show(frame)
+visualizer.show(make_frame(number + 1, states))
 out["tables"] = [rows is not None for rows in hud.tables]
-out["blocks"] = sorted(hud.blocks)
+out["blocks"] = list(hud.blocks)
+out["picture"] = list(hud.blocks[PICTURE])
+out["messages"] = hud.messages
 visualizer.close()
 
-visualizer, hud, out["fresh_steps"], _, _ = shown("loop", "every_frame")
+visualizer, hud, out["fresh_steps"], _ = shown("loop", "every_frame")
 out["fresh_rebuilds"] = hud.rebuilds
-visualizer.input("c")
+visualizer.toggle("overlay")
 out["message"] = hud.messages[-1]
-out["legend_of_entities"] = hud.legend_overlay
+out["legend_of_entities"] = hud.overlay
+visualizer.close()
 """
 
 
@@ -524,7 +537,7 @@ def visualizer(tmp_path_factory) -> dict[str, np.ndarray]:
 
 def test_cached_texts_change_when_due_or_when_an_episode_starts(visualizer):
     assert visualizer["cached_steps"].tolist() == [0] * 5 + [5] * 2 + [7] * 5
-    assert visualizer["cached_values"][-1] == "−7.0000"
+    assert visualizer["cached_values"][-1] == "−7.00"
     assert visualizer["cached_rebuilds"] == 0
 
 
@@ -533,25 +546,34 @@ def test_texts_are_rebuilt_every_frame_when_not_cached(visualizer):
     assert visualizer["fresh_rebuilds"] == 12 * len(visualizer["blocks"])
 
 
-def test_every_block_of_the_display_is_filled(visualizer):
-    blocks = ["calf", "episode", "frame", "kappa", "q", "run", "training"]
-    assert visualizer["blocks"].tolist() == blocks
+def test_every_block_that_the_header_declares_is_filled_in_its_order(visualizer):
+    declared = dict.fromkeys(number.block for number in make_header().numbers if number.block)
+    assert visualizer["blocks"].tolist() == [*declared, "Picture"]
+    assert visualizer["picture"].tolist() == ["Frame", "Rate", "Heights", "Trails"]
 
 
-def test_a_paused_frame_shows_exact_values_at_once(visualizer):
-    assert visualizer["exact"] == "−77.5000"
+def test_the_chart_has_every_step(visualizer):
+    assert visualizer["timeline"].tolist() == [[step, 0.5 * step] for step in range(12)]
+    assert visualizer["learning"] == 12
 
 
-def test_keys_switch_parts_and_the_legend(visualizer):
-    assert visualizer["keys"].tolist() == [True, True, False, True, False]
+def test_a_paused_frame_shows_its_values_at_once(visualizer):
+    assert visualizer["exact"] == "−77.50"
+
+
+def test_a_controller_that_the_header_does_not_have_is_none(visualizer):
+    assert visualizer["controllers"].tolist() == [0, 1, 2, -1, -1, -1, -1, -1]
+
+
+def test_parts_are_switched_and_the_legend_with_them(visualizer):
     assert visualizer["changed"] > 0.05
-    assert visualizer["legend"]
-    assert not visualizer["legend_off"]
+    assert visualizer["legend"].tolist() == [False, True, False]
+    assert visualizer["messages"].tolist() == []
 
 
 def test_a_scene_without_overlay_says_what_it_takes(visualizer):
     assert "--gpu-heights" in str(visualizer["message"])
-    assert not visualizer["legend_of_entities"]
+    assert not visualizer["legend_of_entities"].any()
 
 
 def test_the_profiler_table_comes_and_goes(visualizer):

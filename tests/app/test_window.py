@@ -21,18 +21,17 @@ import sys, time
 import numpy as np
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from panda3d.core import WindowProperties
-from scene_frames import make_frame
-from calf_gpu.app.systems import SYSTEMS
+from scene_frames import make_frame, make_header
 from calf_gpu.app.utils.performance_profiler import PerformanceProfiler
 from calf_gpu.app.visuals.window import Window
 window = Window((640, 360), offscreen=False)
 from calf_gpu.app.training.visualizer import TrainingVisualizer
 from calf_gpu.app.visuals.capture import FrameGrabber
 from calf_gpu.app.visuals.hud import Hud
-config = VisualizationConfig(n_agents=3, trail_length=20, heights="gpu")
+config = VisualizationConfig.of(trail_length=20, heights="gpu")
 hud = Hud(window.size)
 window.on_resize(hud.resize)
-shown = TrainingVisualizer(config, SYSTEMS["point_mass"], PerformanceProfiler(warmup=0), hud)
+shown = TrainingVisualizer(config, make_header(), PerformanceProfiler(warmup=0), hud, 4)
 
 def frames(count):
     for step in range(count):

@@ -46,7 +46,8 @@ WORDS = st.text(max_size=12)
 @st.composite
 def axes(draw) -> Axis:
     low = draw(FINITE)
-    return Axis(draw(WORDS), draw(WORDS), draw(WORDS), low, low + draw(st.floats(1.0, 1e30)) + abs(low))
+    high = low + draw(st.floats(1.0, 1e30)) + abs(low)
+    return Axis(draw(WORDS), draw(WORDS), draw(WORDS), low, high, draw(st.booleans()))
 
 
 @st.composite
@@ -86,7 +87,7 @@ def headers(draw) -> Header:
         category_title=draw(WORDS),
         controllers=tuple(draw(st.lists(st.builds(Controller, WORDS), max_size=3))),
         controlled_by=draw(name_or_none),
-        rule=draw(st.none() | st.builds(Rule, WORDS, some_name, FINITE, FINITE, FINITE)),
+        rule=draw(st.none() | st.builds(Rule, WORDS, some_name, st.none() | st.tuples(FINITE, FINITE))),
         chart=draw(st.none() | st.builds(Chart, WORDS, some_name, some_name)),
         curves=draw(
             st.none()
@@ -108,12 +109,13 @@ def steps(draw, header: Header, agents: int) -> Step:
 @st.composite
 def frames(draw, header: Header) -> Frame:
     agents = draw(st.integers(int(header.agent), 5))
-    grid = arrays(np.float32, st.tuples(st.integers(2, 5), st.integers(2, 5)), elements=st.floats(width=32))
+    shape = draw(st.tuples(st.integers(2, 5), st.integers(2, 5)))
+    plane = arrays(np.float32, shape, elements=st.floats(width=32))
     return Frame(
         number=draw(st.integers(0, 2**60)),
         now=draw(steps(header, agents)),
         numbers=draw(arrays(np.float64, len(header.numbers), elements=st.floats())),
-        grid=draw(st.none() | st.builds(Grid, st.integers(0, 2**60), grid)),
+        grid=draw(st.none() | st.builds(Grid, st.integers(0, 2**60), plane, st.none() | plane)),
         values=draw(st.none() | arrays(np.float32, agents, elements=st.floats(width=32))),
         earlier=tuple(draw(st.lists(steps(header, agents), max_size=3))),
     )
@@ -132,7 +134,8 @@ COMMANDS = st.one_of(
 
 def arrays_of(frame: Frame) -> list[np.ndarray]:
     found = [frame.numbers]
-    found += [frame.grid.values] if frame.grid is not None else []
+    if frame.grid is not None:
+        found += [frame.grid.values] + ([frame.grid.distances] if frame.grid.distances is not None else [])
     found += [frame.values] if frame.values is not None else []
     for step in (frame.now, *frame.earlier):
         found += [step.states, step.modes, step.respawned]
@@ -144,7 +147,9 @@ def assert_same(actual: Frame, expected: Frame) -> None:
     assert isinstance(actual, Frame)
     assert (actual.number, len(actual.earlier)) == (expected.number, len(expected.earlier))
     assert (actual.grid is None, actual.values is None) == (expected.grid is None, expected.values is None)
-    assert actual.grid is None or actual.grid.version == expected.grid.version
+    if actual.grid is not None:
+        assert actual.grid.version == expected.grid.version
+        assert (actual.grid.distances is None) == (expected.grid.distances is None)
     for one, other in zip(arrays_of(actual), arrays_of(expected), strict=True):
         assert (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
@@ -251,6 +256,7 @@ def changed(**changes) -> Frame:
     return msgspec.structs.replace(changed_step(), **changes)
 
 
+PLANE = np.zeros((3, 3), np.float32)
 MISFITS = {
     "states in double precision": changed_step(states=np.zeros((6, 2))),
     "states of another dimension": changed_step(states=np.zeros((6, 3), np.float32)),
@@ -277,6 +283,8 @@ MISFITS = {
     "a grid in double precision": changed(grid=Grid(1, np.zeros((3, 3)))),
     "a flat grid": changed(grid=Grid(1, np.zeros(9, np.float32))),
     "a grid of one row": changed(grid=Grid(1, np.zeros((1, 9), np.float32))),
+    "distances in double precision": changed(grid=Grid(1, PLANE, np.zeros((3, 3)))),
+    "distances of another grid": changed(grid=Grid(1, PLANE, np.zeros((3, 4), np.float32))),
     "a grid without columns": changed(grid=Grid(1, np.zeros((9, 0), np.float32))),
 }
 

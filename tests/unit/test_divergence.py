@@ -45,7 +45,7 @@ def spoil(parameters, value: float) -> None:
 def finite(folder) -> int:
     """Step of the newest checkpoint, all of whose weights must be finite."""
     _, state = newest_checkpoint(folder)
-    for name, weights in state["trainer"]["learner"]["networks"].items():
+    for name, weights in state["trainer"]["learner"]["model"]["networks"].items():
         assert np.isfinite(weights).all(), name
     return state["trainer"]["total_steps"]
 
@@ -56,7 +56,7 @@ def test_spoilt_networks_stop_training_and_not_the_swarm(tmp_path, part, value):
     publication = trained(tmp_path)
     saved = finite(tmp_path)
     # Of the actor the last layer's weights alone: tanh bounds what it gives.
-    network = getattr(publication.run.trainer.learner.td3, part)
+    network = getattr(publication.run.trainer.learner.model.algorithm, part)
     spoil(network.parameters(), value)
     if part == "actor" and value == 1e30:
         spoil(network.parameters(), float("nan"))
@@ -80,7 +80,7 @@ def test_spoilt_networks_stop_training_and_not_the_swarm(tmp_path, part, value):
 @pytest.mark.parametrize("policy", ["calf", "td3"])
 def test_broken_actor_is_left_to_the_nominal_policy(policy):
     publication = Publication(options(swarm_policy=policy))
-    spoil(publication.run.trainer.learner.td3.actor.parameters(), float("nan"))
+    spoil(publication.run.trainer.learner.model.algorithm.actor.parameters(), float("nan"))
     for _ in range(5):
         publication.swarm.step()
     assert (publication.swarm.modes == Mode.NOMINAL).all()
@@ -107,7 +107,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     saved = finite(tmp_path)
     publication.advance()
     spoil(
-        publication.run.trainer.learner.td3.critic_target.parameters(), float("nan")
+        publication.run.trainer.learner.model.algorithm.critic_target.parameters(), float("nan")
     )  # no loss tells of it yet
     publication.close()
     assert "weights of the networks are not finite" in publication.run.stopped
@@ -118,7 +118,7 @@ def test_checkpoints_with_weights_that_are_not_finite_are_refused(tmp_path):
     publication = trained(tmp_path)
     publication.close()
     _, state = newest_checkpoint(tmp_path)
-    next(iter(state["trainer"]["learner"]["networks"].values()))[:] = np.nan
+    next(iter(state["trainer"]["learner"]["model"]["networks"].values()))[:] = np.nan
     save_checkpoint(tmp_path, 10**6, state)
     with pytest.raises(CheckpointError, match="its weights are not finite"):
         Publication(options(resume=True), tmp_path)

@@ -307,6 +307,6 @@ class Hud:
         """Where the learning curves stand: below the picture's numbers, if they are wanted and there is room."""
         if self._learning is None or not self._learning_shown:
             return None
-        height = self._learning.height(5, self._measures.row)
+        height = self._learning.height(4, self._measures.row)
         top = self._right_bottom + self._gap
         return self._right(top, height) if top + height + self._gap < self._timeline_area.y0 else None
