@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from calf_gpu.app.training.recording import load_recording
+from calf_gpu.app.stream.frame import Frame
 from tools import compare_frames, frame_runs
 from tools.frame_metrics import FrameError, compare, magnified_difference, read_frame
+from tools.frame_recording import load_recording
 
 FRAMES = st.shared(st.tuples(st.integers(7, 12), st.integers(7, 12)), key="size").flatmap(
     lambda size: arrays.arrays(np.uint8, (*size, 3))
@@ -252,7 +253,7 @@ def test_a_missing_flip_is_said(monkeypatch):
 def test_runs_that_simulate_different_things_are_refused(capsys):
     code, _, err = run(capsys, "--run=--n-agents 3", "--run=--n-agents 4")
     assert code == 2
-    assert err == ["both runs show the same frame states and must agree in n_agents, got 3 and 4"]
+    assert err == ["both runs show the same frames and must agree in n_agents, got 3 and 4"]
 
 
 def test_options_a_run_does_not_have_are_refused(capsys):
@@ -261,16 +262,20 @@ def test_options_a_run_does_not_have_are_refused(capsys):
     assert "--gpu-hights" in line
 
 
+def recorded(path):
+    return [message for message in load_recording(path) if isinstance(message, Frame)]
+
+
 def test_both_runs_show_one_recording(tmp_path, monkeypatch, capsys):
     """The program is replaced by something that draws the agents' states as pixels."""
     shown = []
 
     def show(recording, options, seed, every, folder):
-        states = load_recording(recording)
-        shown.append((options, seed, every, [state.step for state in states]))
-        for state in states[::every]:
-            level = np.uint8(255 * (0.5 + 0.5 * np.tanh(state.states[:, :2].sum())))
-            save(folder / frame_runs.CAPTURED_FRAME.format(state.step), np.full((8, 8, 3), level))
+        frames = recorded(recording)
+        shown.append((options, seed, every, [frame.number for frame in frames]))
+        for frame in frames[::every]:
+            level = np.uint8(255 * (0.5 + 0.5 * np.tanh(frame.now.states[1:, :2].sum())))
+            save(folder / frame_runs.CAPTURED_FRAME.format(frame.number), np.full((8, 8, 3), level))
 
     monkeypatch.setattr(frame_runs, "_show", show)
     arguments = ["--run=--baseline", "--run=--gpu-heights", "--frames", 7, "--every", 3, "--seed", 5]
@@ -288,7 +293,7 @@ def test_both_runs_show_one_recording(tmp_path, monkeypatch, capsys):
 def test_the_seed_decides_the_recording(tmp_path):
     def states(seed):
         frame_runs.record(frame_runs.read_options("--n-agents 4", seed), 3, tmp_path / "recording")
-        return np.array([state.states for state in load_recording(tmp_path / "recording")])
+        return np.array([frame.now.states for frame in recorded(tmp_path / "recording")])
 
     assert np.array_equal(states(1), states(1))
     assert not np.array_equal(states(1), states(2))
