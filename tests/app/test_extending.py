@@ -13,7 +13,9 @@ import pytest
 
 from offscreen import ROOT
 
-ADDING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Adding")[2].partition("\n## ")[0]
+ADDING = (
+    (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Adding")[2].partition("\n## ")[0]
+)
 EXAMPLES = [block.split("\n", 1) for block in re.findall(r"```python\n# (.*?)```", ADDING, re.S)]
 
 
@@ -76,7 +78,12 @@ def test_an_option_is_a_line_in_its_room(copy):
 
 
 def test_a_number_is_a_line_in_its_table(copy):
-    add(copy / "ursina" / "training" / "numbers.py", "    )  # fmt: skip", example("ursina/training/numbers.py"), 8)
+    add(
+        copy / "ursina" / "training" / "numbers.py",
+        "    )  # fmt: skip",
+        example("ursina/training/numbers.py"),
+        8,
+    )
     shown = python(
         copy,
         """

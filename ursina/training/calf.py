@@ -84,10 +84,11 @@ RULES: dict[RuleName, Rule] = {
     ),
     "none": Rule(0.0, 1.0, 1.0, bounded=False, budgeted=False, checked=False),
 }
-"""The check described above, those of three published programs, and none at all, to compare with: calf-wrapper and stable-baselines-playground
+"""The check described above, and those of three published programs: calf-wrapper and stable-baselines-playground
 compare the value with the last certificate's alone, relaxing for long or for short; calf-enhance also starts without a
 certificate and relaxes less from episode to episode. Their critics differ from ours: the first two check V(s) of PPO,
-the third the lesser of the target critics; here it is always min(Q₁, Q₂)(s, a)."""
+the third the lesser of the target critics; here it is always min(Q₁, Q₂)(s, a). With ``none`` there is no check at
+all, to compare with."""
 
 
 Column = TypeVar("Column", Array, float)
