@@ -28,6 +28,8 @@ class OneAgent:
         self.rewards = []
 
     def select(self, state, proposed, nominal, critic, draw):
+        if self.p.rule == "none":
+            return proposed, Mode.TD3
         k = len(self.rewards)
         budgeted = self.p.rule == "calf"
         may = (
@@ -125,6 +127,15 @@ def test_batch_selects_as_single_agents_do(seed, count, relax, rule):
                 continue
             assert calf.q_certified[i] == agent.certificate[2]
             assert calf.relax_probability[i] == pytest.approx(agent.relax)
+
+
+def test_without_a_check_the_critic_is_not_asked_and_a_broken_actor_is_left_to_the_stabilizer():
+    calf = make(CalfOptions(rule="none"), 3)
+    proposed, nominal = np.array([[0.5], [np.nan], [np.inf]]), np.zeros((3, 1))
+    actions, modes = calf.select(np.ones((3, 2)), proposed, nominal, None, None)
+    np.testing.assert_array_equal(actions, [[0.5], [0.0], [0.0]])
+    assert modes.tolist() == [Mode.TD3, Mode.NOMINAL, Mode.NOMINAL]
+    assert np.isnan(np.array(calf.check)).all() and np.isnan(calf.q_certified).all()
 
 
 def certified_agent(parameters, q_certified=-10.0):

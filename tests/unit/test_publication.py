@@ -150,6 +150,19 @@ def test_header_says_what_the_frames_hold(system):
     np.testing.assert_array_equal(decoder.decode(encode(again)).now.states, again.now.states)
 
 
+def test_header_of_a_run_without_a_check_speaks_of_no_certificate():
+    run = Run(rule="none")
+    assert run.header.rule is None and run.header.chart is None
+    names = {number.name for number in run.header.numbers}
+    assert not names & {"q_certified", "q_next", "kappa_valid", "certification_rate", "relax_probability"}
+    assert not {"CALF", "κ bounds"} & {number.block for number in run.header.numbers}
+    assert "certified" not in run.header.categories[Mode.TD3].label
+    for _ in range(20):
+        frame = run.frame()
+        assert len(frame.numbers) == len(run.header.numbers)
+        assert (frame.now.modes == Mode.TD3).all()
+
+
 def test_header_made_up_for_tests_is_like_a_real_one():
     header = Run(n_agents=5, grid_size=21).header
     made_up = make_header()

@@ -76,6 +76,21 @@ def test_first_action_of_an_episode_is_the_stabilizers():
     assert (trainer.actions != trainer.system.nominal_action(trainer.states)).all()
 
 
+@pytest.mark.parametrize("algorithm", ["td3", "sac"])
+def test_without_a_check_the_actor_acts_from_the_first_step_on(algorithm):
+    parameters = replace(NO_LEARNING, algorithm=algorithm)
+    trainer = make(calf=CalfOptions(rule="none"), parameters=parameters)
+    for _ in range(50):
+        assert (trainer.modes == Mode.TD3).all()
+        states = trainer.states.copy()
+        trainer.step()
+        assert (trainer.actions != trainer.system.nominal_action(states)).all()
+        if algorithm == "td3":  # the actor's own action and noise within the bounds
+            apart = np.abs(trainer.actions - trainer.learner.actions(states)) / trainer.system.action_high
+            assert (apart > 0.0).all() and (apart < 1.0).all()
+    assert trainer.learner.queries.get("training", 0) == 0
+
+
 def test_ends_at_the_goal_within_a_decision():
     trainer = make("differential_drive", parameters=NO_LEARNING)
     trainer.states[:] = [[1.0, 1.0, 0.0], [0.05, 0.0, 0.104], [0.0, 0.0, 0.9]]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from calf_gpu.app.config.room import Room
 from calf_gpu.app.config.rules import Number
 
-RuleName = Literal["calf", "calf-wrapper", "playground", "calf-enhance"]
+RuleName = Literal["calf", "calf-wrapper", "playground", "calf-enhance", "none"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class CalfOptions(Room):
     """Constants of the check. Q, ν̄ and κ are in the system's rewards, whatever learning scales them by."""
 
     rule: RuleName = "calf"
-    """Conditions that certify: those of this program's CALF or of a published one."""
+    """Conditions that certify: those of this program's CALF or of a published one; with none there is no check, and the
+    actor acts by itself from the first step."""
 
     nu_bar: Annotated[float | None, Number(0.0, 1e6)] = None
     """ν̄, least increase of Q† per certificate: with rule calf as a fraction of the cost to go at the start, so that at

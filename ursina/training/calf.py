@@ -71,6 +71,8 @@ class Rule:
     """Whether an episode begins with Q† = −∞, so that its first proposal is certified, instead of with π₀."""
     episode_decay: float = 1.0
     """Factor of the first P_relax per episode of the agent."""
+    checked: bool = True
+    """Whether there is a check at all; without it everything that the actor proposes is done."""
 
 
 RULES: dict[RuleName, Rule] = {
@@ -80,11 +82,13 @@ RULES: dict[RuleName, Rule] = {
     "calf-enhance": Rule(
         0.01, 0.9, 1.0, bounded=False, budgeted=False, anything_first=True, episode_decay=0.96
     ),
+    "none": Rule(0.0, 1.0, 1.0, bounded=False, budgeted=False, checked=False),
 }
 """The check described above, and those of three published programs: calf-wrapper and stable-baselines-playground
 compare the value with the last certificate's alone, relaxing for long or for short; calf-enhance also starts without a
 certificate and relaxes less from episode to episode. Their critics differ from ours: the first two check V(s) of PPO,
-the third the lesser of the target critics; here it is always min(Q₁, Q₂)(s, a)."""
+the third the lesser of the target critics; here it is always min(Q₁, Q₂)(s, a). With ``none`` there is no check at
+all, to compare with."""
 
 
 Column = TypeVar("Column", Array, float)
@@ -137,6 +141,13 @@ def kappa_bounds(options: CalfOptions, system: System) -> tuple[float, float] | 
         low if options.c_low is None else options.c_low,
         high if options.c_up is None else options.c_up,
     )
+
+
+def unchecked(proposed: Array, nominal: Array) -> Selection:
+    """Return the (N, m) proposed actions, in mode TD3; the nominal ones where a broken actor gave no finite action."""
+    usable = np.isfinite(proposed.sum(axis=1))
+    modes = np.where(usable, Mode.TD3, Mode.NOMINAL).astype(np.uint8)
+    return Selection(np.where(usable[:, None], proposed, nominal), modes)
 
 
 class Calf:
@@ -197,6 +208,11 @@ class Calf:
         """K: decisions of an episode that may be anyone's; thereafter, if the rule is paced, all are π₀'s."""
         free = self.system.max_episode_steps - self.system.settling_steps
         return max(free // self.system.hold, 0)
+
+    @property
+    def first_mode(self) -> Mode:
+        """Who chooses the first action of an episode."""
+        return Mode.NOMINAL if self.rule.checked else Mode.TD3
 
     def reset(self, starting: Flags, decided: NDArray[np.int64] | None = None) -> None:
         """Forget the certificates and restore P_relax where ``starting`` (N,) marks a new episode.
@@ -259,6 +275,9 @@ class Calf:
         rng
             Gives one uniform number per agent.
         """
+        if not self.rule.checked:
+            self.decided += 1
+            return unchecked(proposed, nominal)
         starting = np.isnan(self.q_certified)
         first = starting & (not self.rule.anything_first)
         asked = np.where(first[:, None], nominal, proposed)

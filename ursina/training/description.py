@@ -7,8 +7,8 @@ from pathlib import Path
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.header import Axis, Chart, Curves, Goal, Header, Rule
 from calf_gpu.app.systems import System, find_system
-from calf_gpu.app.training.calf import kappa_bounds
-from calf_gpu.app.training.modes import CATEGORIES, CONTROLLERS
+from calf_gpu.app.training.calf import RULES, kappa_bounds
+from calf_gpu.app.training.modes import categories, controllers
 from calf_gpu.app.training.numbers import picture_numbers, training_numbers
 
 
@@ -21,6 +21,7 @@ def describe(config: VisualizationConfig, run_dir: Path | None) -> Header:
         If the system is not known.
     """
     system = find_system(config.run.system)
+    checked = RULES[config.calf.rule].checked
     at = "the actor's action" if config.run.q_action == "actor" else "action 0"
     numbers = [reading.number for reading in training_numbers(config)]
     numbers += [reading.number for reading in picture_numbers(config, system)]
@@ -29,16 +30,16 @@ def describe(config: VisualizationConfig, run_dir: Path | None) -> Header:
         axes=_axes(system),
         plane=(0, 1),
         critic=f"min(Q1, Q2) at {at}",
-        categories=CATEGORIES,
+        categories=categories(checked),
         numbers=tuple(numbers),
         agent=True,
         agents=1 + config.run.n_agents,
         goal=Goal(tuple(map(float, system.goal)), system.goal_radius),
         heading=system.heading_axis,
-        controllers=CONTROLLERS,
+        controllers=controllers(checked),
         controlled_by="controller",
-        rule=Rule(config.calf.rule, "q_next", kappa_bounds(config.calf, system)),
-        chart=Chart("Certified value Q†", "q_certified", "total_steps"),
+        rule=Rule(config.calf.rule, "q_next", kappa_bounds(config.calf, system)) if checked else None,
+        chart=Chart("Certified value Q†", "q_certified", "total_steps") if checked else None,
         curves=Curves(
             "Learning", ("mean_return_10", "success_rate"), "episode", reference="stabilizer_return"
         ),

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.header import Number
 from calf_gpu.app.systems import System
-from calf_gpu.app.training.calf import Check
+from calf_gpu.app.training.calf import RULES, Check
 from calf_gpu.app.training.history import SUCCESS_WINDOW as LAST
-from calf_gpu.app.training.modes import CATEGORIES, CONTROLLERS, POLICIES, Mode
+from calf_gpu.app.training.modes import POLICIES, Mode, controllers
 
 if TYPE_CHECKING:
     from calf_gpu.app.training.publication import Publication
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Origin = TypeVar("Origin")
 
-MODES = tuple(category.name for category in CATEGORIES)
+MODES = tuple(mode.name.lower() for mode in Mode)
 
 
 class Reading(NamedTuple, Generic[Origin]):
@@ -39,11 +39,12 @@ def training_numbers(config: VisualizationConfig) -> tuple[Reading[TrainingRun],
     """Return what a training says of itself, in the order in which it is shown.
 
     Q, rewards and returns are in the system's rewards, losses are scaled. Reward and length are of the agent shown, in
-    its present episode, the check is its last one; all else is of all training agents together.
+    its present episode, the check is its last one; all else is of all training agents together. Where actions are not
+    checked, there are no numbers of a check.
     """
     of_episodes = f"/ {config.run.episodes:,}"
     last = f"Last {LAST} episodes"
-    return (
+    readings = (
         Reading(_choice("phase", "Phase", "Run", PHASES), lambda r: PHASES.index(r.phase)),
         Reading(_count("episode", "Episode", "Run", unit=of_episodes), lambda r: r.trainer.episode),
         Reading(_count("total_steps", "Steps", "Run"), lambda r: r.trainer.total_steps),
@@ -83,12 +84,16 @@ def training_numbers(config: VisualizationConfig) -> tuple[Reading[TrainingRun],
         Reading(_count("critic_queries_display"), lambda r: sum(r.trainer.learner.queries.get(p, 0) for p in DISPLAY)),
         Reading(_count("critic_rows"), lambda r: sum(r.trainer.learner.rows.values())),
     )  # fmt: skip
+    if RULES[config.calf.rule].checked:
+        return readings
+    return tuple(reading for reading in readings if reading.number.name not in OF_THE_CHECK)
 
 
 def picture_numbers(config: VisualizationConfig, system: System) -> tuple[Reading[Publication], ...]:
     """Return what a run says of what it shows beside the training: the swarm and the critic over the plane."""
     of_nodes = f"/ {config.run.grid_size**2:,}"
-    labels = tuple(controller.label for controller in CONTROLLERS)
+    checked = RULES[config.calf.rule].checked
+    labels = tuple(controller.label for controller in controllers(checked))
     return (
         Reading(_count("agents", "Agents", "Run"), lambda p: len(p.swarm)),
         Reading(_choice("controller", "Swarm by", "Run", labels), lambda p: POLICIES.index(p.swarm.policy)),
@@ -113,6 +118,25 @@ def slice_numbers(system: System) -> Iterator[Reading[Publication]]:
 def _held(publication: Publication, place: int) -> float:
     return float(publication.landscape.held[place])
 
+
+OF_THE_CHECK = {
+    "certification_rate",
+    "relax_rate",
+    "intervention_rate",
+    "mode",
+    "relax_probability",
+    "q_value",
+    "q_required",
+    "q_before",
+    "distance",
+    "kappa_low",
+    "minus_q",
+    "kappa_up",
+    "kappa_valid",
+    "q_certified",
+    "q_next",
+}
+"""Names of the numbers that are there only where actions are checked."""
 
 PHASES = ("warm-up", "training", "finished", "stopped")
 

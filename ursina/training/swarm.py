@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calf_gpu.app.config.calf import CalfOptions
 from calf_gpu.app.systems import System
-from calf_gpu.app.training.calf import Calf, Selection
+from calf_gpu.app.training.calf import Calf, Selection, unchecked
 from calf_gpu.app.training.learner import Learner
 from calf_gpu.app.training.modes import Mode, Policy
 
@@ -111,6 +111,8 @@ class Swarm:
     @property
     def _first_mode(self) -> Mode:
         """Who chooses the first action of an episode."""
+        if self.policy == "calf":
+            return self.calf.first_mode
         return Mode.TD3 if self.policy == "td3" else Mode.NOMINAL
 
     def _decide(self) -> None:
@@ -137,9 +139,7 @@ class Swarm:
             return Selection(nominal, np.full(len(self), Mode.NOMINAL, np.uint8))
         proposed = self.learner.actions(self.states)
         if self.policy == "td3":
-            usable = np.isfinite(proposed.sum(axis=1))
-            modes = np.where(usable, Mode.TD3, Mode.NOMINAL).astype(np.uint8)
-            return Selection(np.where(usable[:, None], proposed, nominal), modes)
+            return unchecked(proposed, nominal)
         return self.calf.select(self.states, proposed, nominal, self._critic, self.rng)
 
     def _critic(self, states: NDArray[np.float64], actions: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -30,7 +30,8 @@ class Trainer:
     states
         (A, d) current states of the training agents.
     actions, modes
-        (A, m) and (A,) what they do and who chose it; at the start of an episode the nominal action, chosen next.
+        (A, m) and (A,) what they do and who chose it; at the start of an episode the nominal action, and who chooses
+        the next one.
     episode_steps, episode_returns
         (A,) steps made in their episodes, and the rewards they brought.
     total_steps
@@ -66,7 +67,7 @@ class Trainer:
         self._start_rngs = [np.random.default_rng(each) for each in start_seed.spawn(agents)]
         self.states = np.zeros((agents, system.state_dim))
         self.actions = np.zeros((agents, system.action_dim))
-        self.modes = np.full(agents, Mode.NOMINAL, np.uint8)
+        self.modes = np.full(agents, self.calf.first_mode, np.uint8)
         self.episode_steps = np.zeros(agents, np.int64)
         self.episode_returns = np.zeros(agents)
         self.mode_counts = np.zeros((agents, len(Mode)), np.int64)
@@ -164,7 +165,7 @@ class Trainer:
         self.calf.reset(starting)
         self.exploration.reset(starting)
         self.actions[starting] = self.system.nominal_action(self.states[starting])
-        self.modes[starting] = Mode.NOMINAL
+        self.modes[starting] = self.calf.first_mode
         self.episode_steps[starting] = 0
         self.episode_returns[starting] = 0.0
         self.mode_counts[starting] = 0
