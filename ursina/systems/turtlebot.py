@@ -28,10 +28,10 @@ class TurtleBot(DifferentialDrive):
     start_high: tuple[float, ...] = (-0.8, -0.8, np.pi)
     dt: float = 0.1
     hold: int = 1
-    max_episode_steps: int = 400
-    settling_steps: int = 200
+    max_episode_steps: int = 300
+    settling_steps: int = 180
     kappa: tuple[float, float] = (2.0, 10_000.0)
-    learning: Mapping[str, Any] = field(default_factory=lambda: {"reward_scale": 1.0})
+    learning: Mapping[str, Any] = field(default_factory=lambda: {"reward_scale": 1.0, "discount": 0.99})
     wall: float = 2.0
     spot: tuple[float, float] = (-0.6, -0.5)
     """(x, y) of the hot spot's centre."""

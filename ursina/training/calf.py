@@ -14,8 +14,8 @@ else π₀ acts.
 the start: ν̄ = nu_bar·(−Q†₀). Each certificate raises Q† by ν̄ at least, from Q†₀ on, and κ_low > 0 keeps it below 0, so
 there are at most 1/nu_bar of them. That holds whatever the critic answers, also when it is trained meanwhile, because
 only values as they were when they were certified are compared: asking the present critic about (s†, a†) again would
-follow its training, but give that up. (An absolute ν̄ bounds their number by |Q†₀|/ν̄, which a critic can make as
-large as it likes.)
+follow its training but give that up, and was not seen to help. (An absolute ν̄ bounds their
+number by |Q†₀|/ν̄, which a critic can make as large as it likes.)
 
 **Why π₀ comes home in time.** A finite number is not enough where episodes end at a step limit: few certificates, well
 spread, keep π₀ busy for long. Hence k < K: from decision K on nothing is certified or relaxed. K is what the step limit
