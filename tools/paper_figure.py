@@ -26,7 +26,7 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 """Different in lightness, dash and marker, so that they can be told apart in grey."""
 STABILIZER: dict[str, Any] = {"color": INK, "linestyle": (0, (5, 2)), "linewidth": 1.2}
-TEXT = {
+TEXT: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9,

@@ -37,10 +37,10 @@ def test_what_fits_the_square_stays_to_the_last_bit():
     assert mine.grid_lines() == ((0.5, 0.5), (0.0, 0.0))
 
 
-@given(
-    st.floats(-1e3, 1e3), st.floats(1e-2, 1e3), st.floats(-1e3, 1e3), st.floats(1e-2, 1e3), st.booleans()
-)
-def test_planes_of_any_extent_fill_the_square_and_equal_units_keep_their_proportions(x, width, y, height, same):
+@given(st.floats(-1e3, 1e3), st.floats(1e-2, 1e3), st.floats(-1e3, 1e3), st.floats(1e-2, 1e3), st.booleans())
+def test_planes_of_any_extent_fill_the_square_and_equal_units_keep_their_proportions(
+    x, width, y, height, same
+):
     axes = Axis("a", "a", "m", x, x + width), Axis("b", "b", "m" if same else "s", y, y + height)
     mine = plane(*axes)
     x0, x1, y0, y1 = mine.extent
@@ -66,7 +66,9 @@ def test_ticks_are_round_and_where_their_values_are():
 
 
 def test_an_agent_stands_where_the_critic_is_valued_for_it():
-    mine = plane(Axis("a", "a", "m", 10.0, 20.0), Axis("b", "b", "s", -1.0, 0.0), Axis("c", "c", "", 0.0, 1.0))
+    mine = plane(
+        Axis("a", "a", "m", 10.0, 20.0), Axis("b", "b", "s", -1.0, 0.0), Axis("c", "c", "", 0.0, 1.0)
+    )
     x0, x1, y0, y1 = mine.extent
     corners = mine.points(step([[10, -1, 7], [20, 0, 7], [15, -0.5, 7]]))
     np.testing.assert_allclose(corners, [[x0, y0], [x1, y1], [0, 0]], atol=1e-6)

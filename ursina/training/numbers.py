@@ -44,7 +44,7 @@ def training_numbers(config: VisualizationConfig) -> tuple[Reading[TrainingRun],
     """
     of_episodes = f"/ {config.run.episodes:,}"
     last = f"Last {LAST} episodes"
-    readings = (
+    readings: tuple[Reading[TrainingRun], ...] = (
         Reading(_choice("phase", "Phase", "Run", PHASES), lambda r: PHASES.index(r.phase)),
         Reading(_count("episode", "Episode", "Run", unit=of_episodes), lambda r: r.trainer.episode),
         Reading(_count("total_steps", "Steps", "Run"), lambda r: r.trainer.total_steps),
