@@ -78,7 +78,7 @@ def test_explicit_values_win_over_the_preset():
         ("hidden_layers", 64),
         ("learning_rate", 0.0),
         ("discount", 1.1),
-        ("noise_time", 0.0),
+        ("noise_time", -0.1),
         ("trail_upload", "fbo"),
         ("nu_bar", math.nan),
         ("c_up", math.inf),
@@ -131,9 +131,9 @@ def test_impossible_combinations_are_refused():
     ):
         of(heights="gpu", trails="per_agent")
     with pytest.raises(OptionError, match=r"^batch_size accepts at most buffer_size = 100, got 128$"):
-        of(buffer_size=100)
+        of(buffer_size=100, batch_size=128)
     with pytest.raises(OptionError, match=r"^return_steps accepts at most buffer_size = 10, got 20$"):
-        of(buffer_size=10, batch_size=10)
+        of(buffer_size=10, batch_size=10, return_steps=20)
 
 
 def test_the_longest_trail_that_is_named_is_accepted():
@@ -172,7 +172,7 @@ def test_rooms_check_their_options_on_their_own():
 
 
 def test_replacing_options_checks_them_again_and_keeps_the_others():
-    config = of("high", seed=3, c_low=0.5)
+    config = of("high", seed=3, c_low=0.5, discount=0.998)
     changed = config.replace(n_agents=2, discount=0.9)
     assert (changed.run.n_agents, changed.learn.discount) == (2, 0.9)
     assert {**changed.as_dict(), "n_agents": 10, "discount": 0.998} == config.as_dict()

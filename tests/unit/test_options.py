@@ -169,7 +169,7 @@ def test_shorthands():
             "--gpu-heights --trails per_agent",
             "--heights accepts loop or numpy where trails is per_agent, got 'gpu'",
         ),
-        ("--buffer-size 100", "--batch-size accepts at most buffer_size = 100, got 128"),
+        ("--buffer-size 100 --batch-size 128", "--batch-size accepts at most buffer_size = 100, got 128"),
         ("--no-render --capture x", "--capture needs pictures, so it cannot be used with no_render"),
     ],
 )
@@ -202,7 +202,7 @@ def test_mistakes_on_the_command_line(line, message):
         ("nu_bar = 3\n[calf]\nnu-bar = 3", "nu_bar and [calf] nu-bar are the same option; give it once"),
         ("baseline = false\n[view]\nbaseline = 1", "[view] baseline belongs outside of tables"),
         ("config = 'x'", "'config' is not an option"),
-        ("c_low = 5000", "c_low accepts at most c_up = 1000, got 5000"),
+        ("c_low = 5000\nc_up = 1000", "c_low accepts at most c_up = 1000, got 5000"),
         (
             "hidden_layers = '64,64'",
             "hidden_layers accepts 1 to 8 integers, each from 1 to 4096, got '64,64'",
@@ -270,8 +270,10 @@ def test_help_lists_every_option_by_room_with_what_it_accepts(capsys, monkeypatc
         "Agents of the swarm, the training agent not counted. (an integer from 1 to 100000; default: 5)"
         in text
     )
+    assert "default: 1280x720)" in text and "default: 0.1)" in text
     assert (
-        "Widths of the hidden layers" in text and "default: 64,64)" in text and "default: 1280x720)" in text
+        "Transitions per gradient step; training begins when the buffer holds as many. (an integer from"
+        in text
     )
 
 

@@ -393,7 +393,7 @@ def test_benchmark_variants_are_options_the_program_accepts():
     from calf_gpu.app.config.options import parse_options
 
     heights_trails_stats = {
-        name: (lambda c: (c.heights, c.trails, c.stats))(parse_options(options.split()))
+        name: (lambda c: (c.view.heights, c.view.trails, c.view.stats))(parse_options(options.split()))
         for name, options in benchmark.VARIANTS.items()
     }
     assert heights_trails_stats == {

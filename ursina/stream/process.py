@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +21,9 @@ from calf_gpu.app.stream.pipe import Inlet, write_message
 
 CLOSE_TIMEOUT_S = 15.0
 """Seconds the run has to save before it is ended."""
+
+SILENCE_TIMEOUT_S = 5.0
+"""Seconds that a process may live on after it closed its pipe: ending takes a while where much is loaded."""
 
 Request = Mapping[str, Any]
 
@@ -49,7 +54,9 @@ class ProcessSource:
         """Return what the run sent; frames that nobody has seen are joined into one."""
         messages = self._arrived()
         if self._inlet.ended and self._failure is None and not self._closed:
-            messages.append(self._failed(self._last_word()))
+            reason = self._why_silent()
+            if reason is not None:
+                messages.append(self._failed(reason))
         return messages
 
     def send(self, command: Command) -> None:
@@ -103,6 +110,7 @@ class ProcessSource:
         self._decoder = Decoder()
         self._failure: str | None = None
         self._shown = False
+        self._silent_since = math.inf
         self._unsaid = [Status("starting")]
         with suppress(OSError):  # it has ended already; receive() says so
             write_message(self._commands, json.dumps(dict(request)).encode())
@@ -145,15 +153,17 @@ class ProcessSource:
         self._inlet.wait_for_end(1.0)
         self._arrived()
 
-    def _last_word(self) -> str:
-        """Say why nothing more comes; a process that goes on without a pipe is ended."""
-        try:
-            self._process.wait(1.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            return "the training process sent what is no message, and was ended"
-        return f"the training process ended (exit code {self._process.returncode})"
+    def _why_silent(self) -> str | None:
+        """Say why nothing more comes, once that is known; a process that goes on without its pipe is ended."""
+        now = time.monotonic()
+        self._silent_since = min(self._silent_since, now)
+        if self._process.poll() is not None:
+            return f"the training process ended (exit code {self._process.returncode})"
+        if now - self._silent_since < SILENCE_TIMEOUT_S:
+            return None
+        self._process.kill()
+        self._process.wait()
+        return "the training process sent what is no message, and was ended"
 
     def _write(self, command: Command) -> None:
         with suppress(OSError, ValueError):  # the run has ended; receive() says so
