@@ -17,7 +17,7 @@ import pytest
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
 from calf_gpu.app.stream.codec import Decoder, encode
-from calf_gpu.app.stream.commands import Pause, Restart, SetAgents, SetController, Stop
+from calf_gpu.app.stream.commands import Advance, Pause, Restart, SetAgents, SetController, Stop
 from calf_gpu.app.stream.frame import Frame, Status
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.stream.inline import InlineSource
@@ -281,6 +281,21 @@ def test_paused_shows_the_same_state_once_more():
     run.source.send(Pause(False))
     status, frame = run.source.receive()
     assert (status.phase, frame.number) == ("running", paused.number + 1)
+
+
+def test_a_paused_run_goes_on_step_by_step_as_one_that_runs():
+    paused, running = Run(), Run()
+    for run in (paused, running):
+        for _ in range(30):
+            run.frame()
+    running.source.send(Advance())  # means nothing to a run that runs
+    paused.source.send(Pause(True))
+    paused.source.receive()
+    for _ in range(5):
+        paused.source.send(Advance())
+        (stepped,) = paused.source.receive()
+        assert digest(stepped) == digest(running.frame())
+        assert paused.source.receive() == []
 
 
 @pytest.mark.parametrize("paused", [False, True])

@@ -15,6 +15,10 @@ class Pause(_Command, frozen=True):
     on: bool
 
 
+class Advance(_Command, frozen=True):
+    """Make one step in a paused run."""
+
+
 class SetAgents(_Command, frozen=True):
     """Show so many agents of the swarm, the one that is trained not counted; those that stay keep their states."""
 
@@ -49,4 +53,4 @@ class Stop(_Command, frozen=True):
 
 MAX_AGENTS = 100_000
 
-Command = Pause | SetAgents | SetController | Ready | Restart | Stop
+Command = Pause | Advance | SetAgents | SetController | Ready | Restart | Stop

@@ -15,7 +15,15 @@ from typing import IO, Any
 
 import calf_gpu
 from calf_gpu.app.stream.codec import CodecError, Decoder, Message, encode
-from calf_gpu.app.stream.commands import Command, Ready, Restart, Stop
+from calf_gpu.app.stream.commands import (
+    Command,
+    Pause,
+    Ready,
+    Restart,
+    SetAgents,
+    SetController,
+    Stop,
+)
 from calf_gpu.app.stream.frame import Frame, Status, join, without_steps
 from calf_gpu.app.stream.pipe import Inlet, write_message
 
@@ -71,7 +79,8 @@ class ProcessSource:
             self._end()
             self._start(self._request(True))
             return
-        self._wishes[type(command)] = command
+        if isinstance(command, Pause | SetAgents | SetController):
+            self._wishes[type(command)] = command
         self._write(command)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.stream.commands import Command, Pause, SetAgents, SetController
+from calf_gpu.app.stream.commands import Advance, Command, Pause, SetAgents, SetController
 from calf_gpu.app.stream.frame import Frame, Status, Step
 from calf_gpu.app.training.checkpoint import check_fits, without_rows
 from calf_gpu.app.training.description import describe
@@ -106,11 +106,14 @@ class Publication:
     def advance(self) -> Frame | None:
         """Make one step of trainer and swarm and return the frame; while paused, a frame that a command changed."""
         if self._shown and not self._paused:
-            self.train_step()
-            self.swarm_step()
-            self.run.keep_episodes()
+            self._step()
         self._shown = True
         return self.changed()
+
+    def _step(self) -> None:
+        self.train_step()
+        self.swarm_step()
+        self.run.keep_episodes()
 
     def changed(self) -> Frame | None:
         """Return the newest frame if it was not returned before."""
@@ -143,6 +146,8 @@ class Publication:
         """Pause, or change the swarm from the next step on; while paused, at once."""
         if isinstance(command, Pause):
             self._paused = command.on
+        elif isinstance(command, Advance) and self._paused:
+            self._step()
         elif isinstance(command, SetAgents):
             self._agents = command.count
             if self._paused:

@@ -20,6 +20,7 @@ class Do(Enum):
     HOME = auto()
     FULLSCREEN = auto()
     PAUSE = auto()
+    ADVANCE = auto()
     AGENTS = auto()
     CONTROLLER = auto()
     PART = auto()
@@ -63,6 +64,7 @@ KEYS = (
     Keys(("R",), "back to the first view", Do.HOME, {"r": None}),
     Keys(("F",), "full screen", Do.FULLSCREEN, {"f": None}),
     Keys(("P",), "pause", Do.PAUSE, {"p": None}),
+    Keys(("N",), "one step while paused", Do.ADVANCE, {"n": None}),
     Keys(("+", "−"), "more, fewer agents", Do.AGENTS, {"+": 1, "=": 1, "-": -1}),
     Keys(("1", "2", "3"), "swarm controlled by CALF, TD3 alone, the stabilizer", Do.CONTROLLER,
          {"1": 0, "2": 1, "3": 2}),

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ursina import Entity
 
 from calf_gpu.app.config.visualization_config import VisualizationConfig
-from calf_gpu.app.stream.commands import Command, Pause, Restart, SetAgents, SetController
+from calf_gpu.app.stream.commands import Advance, Command, Pause, Restart, SetAgents, SetController
 from calf_gpu.app.stream.frame import Frame, Status
 from calf_gpu.app.stream.header import Header
 from calf_gpu.app.stream.source import Source
@@ -235,6 +235,8 @@ class Viewer:
             self._paused = not self._paused
             self._send(Pause(self._paused))
             self._notify("paused: P goes on" if self._paused else None)
+        elif do is Do.ADVANCE:
+            self._send(Advance())
         elif do is Do.AGENTS:
             self._change_agents(value)
         elif do is Do.CONTROLLER:
