@@ -91,7 +91,8 @@ class LearningChart:
         for share in (0.0, 0.5, 1.0):
             y = round(chart.y0 + share * (chart.y1 - chart.y0))
             drawing.fill(Rect(chart.x0, y, chart.x1, y + 1), theme.RULE)
-        drawing.text(left, bottom, "episode 1", theme.DIM)
+        first = self._rows[0, 0] if len(self._rows) else 1  # a run may be older than its viewer
+        drawing.text(left, bottom, f"episode {first:,.0f}", theme.DIM)
         drawing.text(right, bottom, f"{max(self._newest, 1):,.0f}", theme.DIM, align="right")
         if len(self._rows) > 1:
             self._draw_lines(drawing, chart)
