@@ -109,7 +109,7 @@ def _draw_goals(axes: Axes, summary: Json) -> None:
         count = learner["training"]
         told = f"{learner['label']}: {count['episodes_at_goal']:,} of {count['episodes']:,}"
         _tell(axes, 0.62 - 0.07 * place, told, INK)
-    _tell(axes, 0.69, "of all of them", FAINT)
+    _tell(axes, 0.69, "in all", FAINT)
 
 
 def _draw_paths(axes: Axes, summary: Json) -> None:

@@ -12,10 +12,10 @@ learns more than its stabilizer while every episode reaches the goal.
 
 **Assumed here**, see ``ursina/systems/turtlebot.py``: the spot has height 1 in its centre: a step there costs 10.
 Episodes start anywhere in [−1.2, −0.8]² at any heading, so that the straight way often leads through the spot; they
-end at the goal, ‖(x, y)‖ ≤ 0.1 m and |θ| ≤ 0.1 rad, or after 300 steps (30 s). Walls stand at |x|, |y| = 2 m. The
+end at the goal, ‖(x, y)‖ ≤ 0.1 m and |θ| ≤ 0.1 rad, or after 400 steps (40 s). Walls stand at |x|, |y| = 2 m. The
 stabilizer is this program's: it drives straight to the goal, turns there, and knows nothing of the spot. The paper's
 learner is SARSA with a small critic, one robot at a time; here TD3 or SAC (stable-baselines3) learn from 16 robots at
-a time, with the constants that ``--system turtlebot`` has. Steps are counted over all of them.
+a time, with the default constants and a discount of 0.98. Steps are counted over all of them.
 
 **Compared** are CALF (TD3 under the check, with its default constants), TD3 and SAC alone (the same constants of
 learning, no check, no stabilizer: ``--rule none``), and the stabilizer. Returns are sums of rewards, undiscounted.
