@@ -40,7 +40,7 @@ TEXT: Any = {
     "ytick.color": FAINT,
     "axes.linewidth": 0.7,
 }
-SIZE, DPI = (9.8, 3.92), 143
+SIZE, DPI = (10.0, 4.0), 140
 """Inches and pixels an inch: 1400 × 560 pixels."""
 
 
@@ -61,7 +61,7 @@ def draw(summary: Json, path: Path) -> None:
     """
     with matplotlib.rc_context(TEXT):
         figure = Figure(figsize=SIZE, dpi=DPI, facecolor="white", layout="constrained")
-        left, middle, right = figure.subplots(1, 3, width_ratios=[1.25, 1.0, 1.0])
+        left, middle, right = figure.subplots(1, 3, width_ratios=[1.2, 0.95, 1.13])
         _draw_returns(left, summary)
         _draw_goals(middle, summary)
         _draw_paths(right, summary)
@@ -71,7 +71,7 @@ def draw(summary: Json, path: Path) -> None:
         seeds, starts = summary["seeds"], summary["fresh_starts"]
         figure.supxlabel(
             f"Lines: medians over {seeds} {'seed' if seeds == 1 else 'seeds'}; bands: interquartile ranges. "
-            f"(a) without exploration noise, from {starts} fixed starts.",
+            f"(a) without exploration noise, from {starts} fixed starts. (c) CALF's median seed.",
             fontsize=9,
             color=FAINT,
         )
@@ -104,7 +104,12 @@ def _draw_goals(axes: Axes, summary: Json) -> None:
         _band(axes, name, curve["steps"], share["low"], share["median"], share["high"])
     axes.set(ylim=(-4, 104), yticks=range(0, 101, 25))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
-    _finish(axes, "(b) Training episodes at the goal", summary)
+    _finish(axes, f"(b) Goal reached, last {summary['goal_window']} training episodes", summary)
+    for place, learner in enumerate(summary["learners"].values()):
+        count = learner["training"]
+        told = f"{learner['label']}: {count['episodes_at_goal']:,} of {count['episodes']:,}"
+        _tell(axes, 0.62 - 0.07 * place, told, INK)
+    _tell(axes, 0.69, "in all", FAINT)
 
 
 def _draw_paths(axes: Axes, summary: Json) -> None:
@@ -148,6 +153,12 @@ def _band(axes: Axes, name: str, steps: Any, low: Any, median: Any, high: Any) -
         steps, low, high, color=style["color"], alpha=0.2, linewidth=0, zorder=style["zorder"] - 2
     )
     axes.plot(steps, median, **style, markersize=3.4, markevery=4, markeredgewidth=0)
+
+
+def _tell(axes: Axes, height: float, text: str, color: str) -> None:
+    """Write a line at the right, on white."""
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    axes.text(0.97, height, text, ha="right", color=color, transform=axes.transAxes, bbox=box)
 
 
 def _finish(axes: Axes, title: str, summary: Json) -> None:

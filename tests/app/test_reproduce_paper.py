@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 
 def test_figure_and_numbers(folder):
     with Image.open(folder / "paper_turtlebot.png") as picture:
-        assert abs(picture.width - 1400) <= 5 and abs(picture.height - 560) <= 5
+        assert picture.size == (1400, 560)
         assert len(picture.convert("RGB").getcolors(maxcolors=1 << 18)) > 50, "something is on the picture"
     numbers = json.loads((folder / "paper_turtlebot.json").read_text(encoding="utf-8"))
     assert (numbers["seeds"], numbers["steps"], numbers["seeds_of_the_paper"]) == (1, STEPS, 25)
