@@ -46,14 +46,15 @@ class RunOptions(Room):
     frames; auto is process in a window and inline offscreen."""
 
     train_first: Annotated[int | None, Integer(0, 1_000_000_000)] = None
-    """Gradient steps made before the first frame where training is inline; unless given, 5000 in offscreen runs whose
-    frames are not counted by --frames, so that their preview shows something learnt, and else none."""
+    """Gradient steps made before the first frame where training is inline; unless given, 5000 in new offscreen runs
+    whose frames are not counted by --frames, so that their preview shows something learnt, and else none."""
 
     sim_rate: Annotated[float, Number(0.0, 100_000.0)] = 100.0
     """Swarm steps per second when training has its own process (100 is real time); 0 makes one step a frame."""
 
     run_dir: Annotated[Path | None, PathTo("anything")] = None
-    """Folder for checkpoints, logs and previews; runs/<date-time>-<system> unless given."""
+    """Folder for checkpoints, logs and previews; unless given, runs/<date-time>-<system>, and with --resume the newest
+    run of the system there."""
 
     resume: bool = False
     """Continue from the newest complete checkpoint of the run directory."""

@@ -71,7 +71,7 @@ class ViewOptions(Room):
     """Picture size in pixels."""
 
     frames: Annotated[int | None, Integer(1, 100_000_000)] = None
-    """Exit after this many frames; offscreen runs stop after 600 unless told otherwise."""
+    """Exit after this many frames; offscreen runs stop after 600 unless told otherwise, --no-render has none."""
 
     gl_profile: Literal["default", "core"] = "default"
     """OpenGL context: the driver's default profile, or 3.3 core (always core on macOS)."""
